@@ -1,0 +1,206 @@
+import { readFileSync } from "node:fs";
+import { distance } from "fastest-levenshtein";
+import { LovageError } from "../core/errors.ts";
+import { suggestion } from "../core/suggestion.ts";
+import type { EnvironmentSource } from "./environment.ts";
+import { type Values, type Variable, type VariableName, variables } from "./variables.ts";
+
+/** All settings of a process. Frozen; made once, at the start. */
+export interface Config {
+  readonly redis: {
+    readonly url: string | undefined;
+    readonly host: string;
+    readonly port: number;
+    readonly password: string | undefined;
+    readonly tls: boolean;
+    /** PEM text. */
+    readonly ca: string | undefined;
+    readonly prefix: string;
+  };
+  readonly ray: {
+    readonly address: string;
+    readonly token: string | undefined;
+    /** PEM text. */
+    readonly ca: string | undefined;
+    /** Milliseconds. */
+    readonly timeouts: { readonly connect: number; readonly request: number; readonly submit: number };
+    /** Milliseconds. */
+    readonly unavailableTimeout: number;
+    /** Requirements that each Ray job installs by pip. */
+    readonly pip: readonly string[] | undefined;
+    readonly expectedNodes: number;
+    readonly expectedCpus: number;
+  };
+  readonly folders: {
+    /** As the Ray nodes see them. */
+    readonly datasets: string;
+    readonly models: string;
+    readonly workerDatasets: string;
+    readonly workerModels: string;
+    readonly uriSchemes: readonly string[];
+  };
+  readonly worker: {
+    readonly name: string | undefined;
+    readonly queues: readonly ("ml" | "data" | "default")[];
+    readonly concurrency: Readonly<Record<"ml" | "data" | "default", number>>;
+    /** Milliseconds. */
+    readonly shutdownTimeout: number;
+    readonly lockDuration: number;
+  };
+  readonly retention: {
+    /** Milliseconds and counts. */
+    readonly result: { readonly age: number; readonly count: number };
+    readonly failure: { readonly age: number; readonly count: number };
+    readonly logLines: number;
+  };
+  readonly notify: {
+    readonly webhookUrl: string | undefined;
+    readonly smtpUrl: string | undefined;
+    readonly emailFrom: string | undefined;
+    readonly emailTo: string | undefined;
+    readonly healthChannels: readonly ("log" | "webhook" | "email")[];
+  };
+  readonly log: {
+    readonly level: "trace" | "debug" | "info" | "warn" | "error";
+    readonly format: "auto" | "json" | "pretty";
+  };
+}
+
+/**
+ * Reads the configuration from its sources, the strongest first.
+ * @throws LovageError `CONFIG_INVALID`, whose message lists every fault at once and shows no secret
+ */
+export function loadConfig(sources: readonly EnvironmentSource[]): Config {
+  const faults = sources.flatMap(misspelt);
+  const values = {} as Record<string, unknown>;
+  for (const [name, variable] of Object.entries(variables) as [VariableName, Variable<unknown>][]) {
+    // An empty variable counts as absent, as in Compose files that pass `${X:-}` through.
+    const source = sources.find((candidate) => (candidate.variables[name] ?? "") !== "");
+    const text = source?.variables[name] ?? variable.fallback;
+    try {
+      values[name] = variable.read(text);
+    } catch (error) {
+      const shown = variable.secret ? "(its value is secret)" : JSON.stringify(text);
+      faults.push(`${name} ${(error as Error).message}: ${shown}, from ${source?.name ?? "its default"}`);
+    }
+  }
+  const readFile = (name: "REDIS_CA_FILE" | "RAY_CA_FILE" | "RAY_PIP_FILE") => {
+    const path = values[name];
+    if (typeof path !== "string") return undefined;
+    try {
+      return readFileSync(path, "utf8");
+    } catch (error) {
+      faults.push(`${name} cannot be read: ${(error as Error).message}`);
+      return undefined;
+    }
+  };
+  const files = {
+    redisCa: readFile("REDIS_CA_FILE"),
+    rayCa: readFile("RAY_CA_FILE"),
+    pip: readFile("RAY_PIP_FILE"),
+  };
+  if (faults.length > 0) {
+    const heading =
+      faults.length === 1 ? "the configuration has a fault" : `the configuration has ${faults.length} faults`;
+    throw new LovageError(
+      "CONFIG_INVALID",
+      [`${heading}:`, ...faults.map((fault) => `  ${fault}`)].join("\n"),
+      {
+        hint: "see .env.example for every variable, its meaning and its default",
+      },
+    );
+  }
+  return deepFreeze(assemble(values as unknown as Values, files));
+}
+
+/**
+ * Names that look like one of ours. In a file of ours, names that begin like ours and are not are faults too; the
+ * environment holds other programs' variables (Ray alone has hundreds), so there only a near miss counts.
+ */
+function misspelt(source: EnvironmentSource): string[] {
+  const known = Object.keys(variables);
+  const families = new Set(known.map((name) => name.slice(0, name.indexOf("_") + 1)));
+  return Object.keys(source.variables).flatMap((name) => {
+    if (known.includes(name)) return [];
+    const near = suggestion(name, known);
+    const typo = near !== undefined && distance(name, near) <= 2 && name.length >= 6;
+    const stranger = source.own && [...families].some((family) => name.startsWith(family));
+    if (!typo && !stranger) return [];
+    return [
+      `${name} (in ${source.name}) is not a variable of Lovage${near ? `; did you mean ${near}?` : ""}`,
+    ];
+  });
+}
+
+/** The texts of the files that variables name. */
+interface Files {
+  redisCa: string | undefined;
+  rayCa: string | undefined;
+  pip: string | undefined;
+}
+
+function assemble(values: Values, files: Files): Config {
+  return {
+    redis: {
+      url: values.REDIS_URL,
+      host: values.REDIS_HOST,
+      port: values.REDIS_PORT,
+      password: values.REDIS_PASSWORD,
+      tls: values.REDIS_TLS,
+      ca: files.redisCa,
+      prefix: values.REDIS_PREFIX,
+    },
+    ray: {
+      address: values.RAY_ADDRESS,
+      token: values.RAY_AUTH_TOKEN,
+      ca: files.rayCa,
+      timeouts: {
+        connect: values.RAY_CONNECT_TIMEOUT,
+        request: values.RAY_REQUEST_TIMEOUT,
+        submit: values.RAY_SUBMIT_TIMEOUT,
+      },
+      unavailableTimeout: values.RAY_UNAVAILABLE_TIMEOUT,
+      pip: files.pip?.split("\n").filter((line) => /^[^#\s]/.test(line)),
+      expectedNodes: values.RAY_EXPECTED_NODES,
+      expectedCpus: values.RAY_EXPECTED_CPUS,
+    },
+    folders: {
+      datasets: values.DATASETS_DIR,
+      models: values.MODELS_DIR,
+      workerDatasets: values.WORKER_DATASETS_DIR ?? values.DATASETS_DIR,
+      workerModels: values.WORKER_MODELS_DIR ?? values.MODELS_DIR,
+      uriSchemes: values.URI_SCHEMES,
+    },
+    worker: {
+      name: values.WORKER_NAME,
+      queues: values.WORKER_QUEUES,
+      concurrency: {
+        ml: values.ML_CONCURRENCY,
+        data: values.DATA_CONCURRENCY,
+        default: values.DEFAULT_CONCURRENCY,
+      },
+      shutdownTimeout: values.WORKER_SHUTDOWN_TIMEOUT,
+      lockDuration: values.WORKER_LOCK_DURATION,
+    },
+    retention: {
+      result: { age: values.RESULT_AGE, count: values.RESULT_COUNT },
+      failure: { age: values.FAILURE_AGE, count: values.FAILURE_COUNT },
+      logLines: values.JOB_LOG_LINES,
+    },
+    notify: {
+      webhookUrl: values.NOTIFY_WEBHOOK_URL,
+      smtpUrl: values.NOTIFY_SMTP_URL,
+      emailFrom: values.NOTIFY_EMAIL_FROM,
+      emailTo: values.NOTIFY_EMAIL_TO,
+      healthChannels: values.HEALTH_CHANNELS,
+    },
+    log: { level: values.LOG_LEVEL, format: values.LOG_FORMAT },
+  };
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const part of Object.values(value)) {
+    if (typeof part === "object" && part !== null) deepFreeze(part);
+  }
+  return Object.freeze(value);
+}

@@ -1,0 +1,3 @@
+export { type Config, loadConfig } from "./config.ts";
+export { type EnvironmentSource, environmentSources } from "./environment.ts";
+export { type VariableName, variables } from "./variables.ts";

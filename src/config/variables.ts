@@ -1,0 +1,191 @@
+import * as z from "zod";
+import { toMilliseconds } from "../core/durations.ts";
+
+/** One environment variable: how its text is read, what stands when it is absent, and what it means. */
+export interface Variable<T> {
+  read: (text: string) => T;
+  /** The value when absent, written as it would be in .env; empty: none. */
+  fallback: string;
+  meaning: string;
+  /** Never printed, not even in an error. */
+  secret?: boolean;
+}
+
+const optional =
+  <T>(read: (text: string) => T) =>
+  (text: string) =>
+    text === "" ? undefined : read(text);
+
+/** Throws a plain Error whose message completes "NAME …"; the loader collects them. */
+const reject = (what: string): never => {
+  throw new Error(what);
+};
+
+const string = (text: string) => text;
+const duration = (text: string) => {
+  try {
+    return toMilliseconds(/^\d+$/.test(text) ? Number(text) : text);
+  } catch {
+    return reject('is not a duration such as "30s", "15m", "2h"');
+  }
+};
+const number = (schema: z.ZodNumber, kind: string) => (text: string) => {
+  const result = schema.safeParse(text.trim() === "" ? Number.NaN : Number(text));
+  return result.success ? result.data : reject(`is not ${kind}`);
+};
+const count = (least: number) => number(z.number().int().min(least), `a whole number from ${least} on`);
+const port = number(z.number().int().min(1).max(65_535), "a port number from 1 to 65535");
+const flag = (text: string) => {
+  const result = z.stringbool().safeParse(text);
+  return result.success ? result.data : reject("is neither true nor false");
+};
+const url =
+  (...schemes: string[]) =>
+  (text: string) => {
+    const parsed = URL.parse(text);
+    return parsed !== null && schemes.includes(parsed.protocol.slice(0, -1))
+      ? text
+      : reject(`is not a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(" or ")}`);
+  };
+const absolutePath = (text: string) => (text.startsWith("/") ? text : reject("is not an absolute path"));
+const oneOf =
+  <T extends string>(...choices: T[]) =>
+  (text: string): T =>
+    choices.find((choice) => choice === text) ?? reject(`is none of ${choices.join(", ")}`);
+const list = (text: string) => text.split(",").flatMap((item) => item.trim() || []);
+const listOf =
+  <T extends string>(...choices: T[]) =>
+  (text: string): T[] =>
+    list(text).map(oneOf(...choices));
+
+const variable = <T>(
+  read: (text: string) => T,
+  fallback: string,
+  meaning: string,
+  secret = false,
+): Variable<T> => ({ read, fallback, meaning, secret });
+
+/** Every variable Lovage reads, in the order of .env.example. */
+export const variables = {
+  REDIS_URL: variable(
+    optional(url("redis", "rediss")),
+    "",
+    "Redis as one URL (redis://:password@host:port/0, rediss:// for TLS); wins over the REDIS_ parts below",
+    true,
+  ),
+  REDIS_HOST: variable(string, "127.0.0.1", "Redis' host"),
+  REDIS_PORT: variable(port, "6380", "Redis' port"),
+  REDIS_PASSWORD: variable(optional(string), "", "Redis' password", true),
+  REDIS_TLS: variable(flag, "false", "Speak TLS to Redis"),
+  REDIS_CA_FILE: variable(
+    optional(absolutePath),
+    "",
+    "PEM file of the authority that signed Redis' certificate",
+  ),
+  REDIS_PREFIX: variable(
+    string,
+    "lovage",
+    "What every key in Redis begins with; another one is another world",
+  ),
+
+  RAY_ADDRESS: variable(
+    url("http", "https"),
+    "http://127.0.0.1:8265",
+    "Ray's dashboard, which serves its Jobs API",
+  ),
+  RAY_AUTH_TOKEN: variable(optional(string), "", "Token of a cluster in token mode", true),
+  RAY_CA_FILE: variable(
+    optional(absolutePath),
+    "",
+    "PEM file of the authority that signed Ray's certificate",
+  ),
+  RAY_CONNECT_TIMEOUT: variable(duration, "5s", "Longest wait for a connection to Ray"),
+  RAY_REQUEST_TIMEOUT: variable(duration, "15s", "Longest wait for an answer of Ray"),
+  RAY_SUBMIT_TIMEOUT: variable(duration, "60s", "Longest wait for the answer to a submit"),
+  RAY_UNAVAILABLE_TIMEOUT: variable(
+    duration,
+    "10m",
+    "How long a job waits for a cluster that does not answer",
+  ),
+  RAY_PIP_FILE: variable(
+    optional(absolutePath),
+    "",
+    "Requirements file that each Ray job installs by pip, where the cluster lacks packages; empty: none",
+  ),
+  RAY_EXPECTED_NODES: variable(count(1), "9", "Nodes the health check expects"),
+  RAY_EXPECTED_CPUS: variable(count(1), "25", "CPUs the health check expects"),
+
+  DATASETS_DIR: variable(absolutePath, "/datasets", "Folder of data sets, as the Ray nodes see it"),
+  MODELS_DIR: variable(absolutePath, "/models", "Folder of models, as the Ray nodes see it"),
+  WORKER_DATASETS_DIR: variable(
+    optional(absolutePath),
+    "",
+    "The same folder as a worker sees it; empty: as the Ray nodes do",
+  ),
+  WORKER_MODELS_DIR: variable(
+    optional(absolutePath),
+    "",
+    "The same folder as a worker sees it; empty: as the Ray nodes do",
+  ),
+  URI_SCHEMES: variable(
+    list,
+    "",
+    "URI schemes that inputs may name besides paths, such as s3,gs; empty: none",
+  ),
+
+  WORKER_NAME: variable(optional(string), "", "Name of the worker; empty: its queues and the host's name"),
+  WORKER_QUEUES: variable(
+    listOf("ml", "data", "default"),
+    "ml,data,default",
+    "Queues a worker takes jobs from when it is started without --queues",
+  ),
+  ML_CONCURRENCY: variable(count(1), "2", "Jobs of the queue ml that one worker runs at once"),
+  DATA_CONCURRENCY: variable(count(1), "4", "Jobs of the queue data that one worker runs at once"),
+  DEFAULT_CONCURRENCY: variable(count(1), "4", "Jobs of the queue default that one worker runs at once"),
+  WORKER_SHUTDOWN_TIMEOUT: variable(
+    duration,
+    "25s",
+    "How long a stopping worker lets its jobs finish before it hands them back",
+  ),
+  WORKER_LOCK_DURATION: variable(
+    duration,
+    "30s",
+    "How long a worker may be silent before another takes its jobs over",
+  ),
+
+  RESULT_AGE: variable(duration, "1d", "How long a completed job and its result are kept"),
+  RESULT_COUNT: variable(count(1), "10000", "How many completed jobs a queue keeps at most"),
+  FAILURE_AGE: variable(duration, "7d", "How long a failed, cancelled or expired job is kept"),
+  FAILURE_COUNT: variable(count(1), "10000", "How many failed jobs a queue keeps at most"),
+  JOB_LOG_LINES: variable(count(1), "1000", "How many lines of its log a job keeps"),
+
+  NOTIFY_WEBHOOK_URL: variable(
+    optional(url("http", "https")),
+    "",
+    "Where webhook notifications are posted",
+    true,
+  ),
+  NOTIFY_SMTP_URL: variable(
+    optional(url("smtp", "smtps")),
+    "",
+    "Mail server (smtps://user:password@host:465) for e-mail notifications",
+    true,
+  ),
+  NOTIFY_EMAIL_FROM: variable(optional(string), "", "Sender of e-mail notifications"),
+  NOTIFY_EMAIL_TO: variable(optional(string), "", "Recipients of e-mail notifications, separated by commas"),
+  HEALTH_CHANNELS: variable(
+    listOf("log", "webhook", "email"),
+    "log",
+    "Channels that hear of a change of the cluster's health",
+  ),
+
+  LOG_LEVEL: variable(oneOf("trace", "debug", "info", "warn", "error"), "info", "Least level that is logged"),
+  LOG_FORMAT: variable(
+    oneOf("auto", "json", "pretty"),
+    "auto",
+    "How lines are logged; auto: pretty on a terminal, else JSON",
+  ),
+};
+
+export type VariableName = keyof typeof variables;
+export type Values = { [Name in VariableName]: ReturnType<(typeof variables)[Name]["read"]> };

@@ -1,0 +1,99 @@
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parse } from "dotenv";
+import { expect, test } from "vitest";
+import { type EnvironmentSource, environmentSources, loadConfig, variables } from "../../src/config/index.ts";
+import { LovageError } from "../../src/core/errors.ts";
+
+const from = (variables: Record<string, string>, own = false): EnvironmentSource => ({
+  name: own ? ".env" : "the environment",
+  own,
+  variables,
+});
+
+function faults(...sources: EnvironmentSource[]): string {
+  try {
+    loadConfig(sources);
+  } catch (error) {
+    expect(error).toBeInstanceOf(LovageError);
+    expect(error).toMatchObject({ code: "CONFIG_INVALID" });
+    return (error as LovageError).message;
+  }
+  throw new Error("the configuration was accepted");
+}
+
+test("the defaults are those of server 84, and frozen", () => {
+  const config = loadConfig([]);
+  expect(config).toMatchObject({
+    redis: { port: 6380, prefix: "lovage", password: undefined },
+    ray: { address: "http://127.0.0.1:8265", expectedNodes: 9, expectedCpus: 25 },
+    folders: {
+      datasets: "/datasets",
+      models: "/models",
+      workerDatasets: "/datasets",
+      workerModels: "/models",
+    },
+    worker: {
+      queues: ["ml", "data", "default"],
+      concurrency: { ml: 2, data: 4, default: 4 },
+      shutdownTimeout: 25_000,
+    },
+  });
+  expect(Object.isFrozen(config) && Object.isFrozen(config.worker.concurrency)).toBe(true);
+});
+
+test("all faults come in one message", () => {
+  const text = faults(
+    from({ REDIS_PORT: "80000", RAY_ADDRESS: "cluster:8265", ML_CONCURRENCY: "two", RESULT_AGE: "long" }),
+  );
+  for (const name of ["REDIS_PORT", "RAY_ADDRESS", "ML_CONCURRENCY", "RESULT_AGE"])
+    expect(text).toContain(name);
+  expect(text).toContain("has 4 faults");
+  expect(text).toContain("a port number from 1 to 65535");
+});
+
+test("a misspelt name gets a suggestion, wherever it stands", () => {
+  expect(faults(from({ REDIS_PASWORD: "x" }))).toContain(
+    "REDIS_PASWORD (in the environment) is not a variable of Lovage; did you mean REDIS_PASSWORD?",
+  );
+  expect(faults(from({ RAY_TOKEN: "x" }, true))).toContain("RAY_TOKEN (in .env)");
+});
+
+test("other programs' variables in the environment are none of our business", () => {
+  expect(() =>
+    loadConfig([
+      from({ RAY_memory_monitor_refresh_ms: "0", RAY_AUTH_MODE: "token", PATH: "/bin", REDISCLI_AUTH: "x" }),
+    ]),
+  ).not.toThrow();
+});
+
+test("a secret is never printed, not even a faulty one", () => {
+  const text = faults(
+    from({ REDIS_URL: "http://:s3cr3t@host", NOTIFY_SMTP_URL: "s3cr3t", NOTIFY_WEBHOOK_URL: "s3cr3t" }),
+  );
+  expect(text).toContain("REDIS_URL");
+  expect(text).not.toContain("s3cr3t");
+});
+
+test("the environment wins over .env, .env over a running dev stack; empty counts as absent", () => {
+  const folder = mkdtempSync(join(tmpdir(), "lovage-config-"));
+  writeFileSync(join(folder, ".env"), "REDIS_HOST=from-file\nREDIS_PORT=7000\n");
+  const config = loadConfig(environmentSources({ REDIS_HOST: "from-environment", REDIS_PORT: "" }, folder));
+  expect(config.redis).toMatchObject({ host: "from-environment", port: 7000 });
+});
+
+test("a certificate that cannot be read is a fault", () => {
+  expect(faults(from({ RAY_CA_FILE: "/nowhere/ca.pem" }))).toContain("RAY_CA_FILE cannot be read");
+});
+
+test(".env.example lists every variable with its meaning and its default", () => {
+  const text = readFileSync(new URL("../../.env.example", import.meta.url), "utf8");
+  // Its defaults are commented out, so that a copy changes nothing until a line is edited.
+  const listed = parse(text.replaceAll(/^#(?=[A-Z_]+=)/gm, ""));
+  const expected = Object.fromEntries(
+    Object.entries(variables).map(([name, variable]) => [name, variable.fallback]),
+  );
+  expect(listed).toEqual(expected);
+  for (const variable of Object.values(variables)) expect(text).toContain(`# ${variable.meaning}`);
+});
