@@ -1,0 +1,11 @@
+export { createRayClient, type RayClient, type RayVersion } from "./client.ts";
+export type { ClusterStatus, Demand, PlacementGroupDemand, RayNode, Resources } from "./cluster.ts";
+export { RayError, type RayErrorCode } from "./errors.ts";
+export { isTerminal, type RayJob, type RayJobStatus } from "./jobs.ts";
+export type { LogsOptions, LogTailRequest } from "./logs.ts";
+export type { CallOptions, RayClientOptions, Retries, Timeouts } from "./options.ts";
+export { MAX_PACKAGE_BYTES, type Packages } from "./packages.ts";
+export type { Submission, SubmitRequest } from "./submit.ts";
+export type { LogPiece, TailOptions } from "./tail.ts";
+export type { WaitOptions } from "./wait.ts";
+export type { Package, ZipOptions } from "./zip.ts";
