@@ -1,0 +1,44 @@
+import { pino } from "pino";
+import type { PrettyOptions } from "pino-pretty";
+
+/** The logger of a process; children carry a job's fields. */
+export type Logger = pino.Logger;
+
+export interface LoggerOptions {
+  level: string;
+  /** `auto`: pretty on a terminal, else JSON. */
+  format: "auto" | "json" | "pretty";
+  /** Fields on every line. */
+  base?: Record<string, unknown>;
+}
+
+/** What must never reach a log, wherever in the fields it stands. */
+const secretPaths = ["password", "token", "authorization", "*.password", "*.token", "*.authorization"];
+
+export async function createLogger(options: LoggerOptions): Promise<Logger> {
+  const settings = {
+    level: options.level,
+    base: options.base ?? {},
+    redact: { paths: secretPaths, censor: "(secret)" },
+    formatters: { level: (label: string) => ({ level: label }) },
+    timestamp: pino.stdTimeFunctions.isoTime,
+  };
+  const pretty = options.format === "pretty" || (options.format === "auto" && process.stdout.isTTY);
+  if (!pretty) {
+    // Lines that come while one is being written travel together: a write a line would be what a busy worker mostly
+    // does. What is left at the end is written before the process goes.
+    const destination = pino.destination({ dest: 1, sync: false });
+    process.once("exit", () => destination.flushSync());
+    return pino(settings, destination);
+  }
+  // Loaded here only: a worker whose log is JSON does not pay for it.
+  const { default: prettyStream } = await import("pino-pretty");
+  const prettyOptions: PrettyOptions = {
+    sync: true,
+    colorize: process.stdout.isTTY,
+    translateTime: "SYS:HH:MM:ss.l",
+    ignore: "worker",
+    singleLine: true,
+  };
+  return pino(settings, prettyStream(prettyOptions));
+}

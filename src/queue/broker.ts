@@ -1,0 +1,94 @@
+import { Queue } from "bullmq";
+import type { Redis } from "ioredis";
+import { queueNames } from "../task/definition.ts";
+import {
+  connectRedis,
+  createRedis,
+  defaultPrefix,
+  type RedisSettings,
+  redisAddress,
+  requireNoEviction,
+  toRedisSettings,
+} from "./connection.ts";
+import { createKeys, type Keys } from "./keys.ts";
+import { type ScriptCommands, withScripts } from "./scripts.ts";
+
+export interface BrokerOptions {
+  redis: string | RedisSettings;
+  /** Called with the reason every 2 s while Redis is away at the start. */
+  onWaiting?: (reason: string) => void;
+  /** Milliseconds to wait for Redis at the start. Default: for ever. */
+  connectDeadline?: number;
+  /** Errors of the connection; ioredis reconnects by itself. */
+  onError?: (error: Error) => void;
+}
+
+/** One process' hold on Redis: a connection for commands, and the queues on it. */
+export interface Broker {
+  readonly redis: Redis & ScriptCommands;
+  readonly settings: RedisSettings;
+  readonly keys: Keys;
+  /** Host and port, without the password. */
+  readonly address: string;
+  /** The BullMQ queue of a name; made at the first call. */
+  queue(name: string): Queue;
+  /** A further connection, for what blocks or subscribes. */
+  duplicate(): Redis;
+  close(): Promise<void>;
+}
+
+/**
+ * Connects to Redis and refuses one that evicts.
+ * @throws LovageError `REDIS_UNAVAILABLE`, `REDIS_POLICY`
+ */
+export async function openBroker(options: BrokerOptions): Promise<Broker> {
+  const settings = toRedisSettings(options.redis);
+  const redis = withScripts(createRedis(settings));
+  const onError = options.onError ?? (() => {});
+  redis.on("error", onError);
+  try {
+    await connectRedis(redis, settings, options.onWaiting, options.connectDeadline);
+    await requireNoEviction(redis, settings);
+  } catch (error) {
+    redis.disconnect();
+    throw error;
+  }
+  const keys = createKeys(settings.prefix ?? defaultPrefix);
+  const queues = new Map<string, Queue>();
+  let closing: Promise<void> | undefined;
+  return {
+    redis,
+    settings,
+    keys,
+    address: redisAddress(settings),
+    queue(name) {
+      let queue = queues.get(name);
+      if (queue === undefined) {
+        queue = new Queue(name, { connection: redis, prefix: keys.prefix });
+        queue.on("error", onError);
+        queues.set(name, queue);
+      }
+      return queue;
+    },
+    duplicate() {
+      const further = createRedis(settings);
+      further.on("error", onError);
+      return further;
+    },
+    close() {
+      closing ??= (async () => {
+        await Promise.all([...queues.values()].map((queue) => queue.close()));
+        redis.disconnect();
+      })();
+      return closing;
+    },
+  };
+}
+
+/** The queue that holds a job, found by looking into each; undefined when none does. */
+export async function findQueue(broker: Broker, id: string): Promise<string | undefined> {
+  const pipeline = broker.redis.pipeline();
+  for (const queue of queueNames) pipeline.hexists(broker.keys.job(queue, id), "name");
+  const answers = (await pipeline.exec()) ?? [];
+  return queueNames.find((_queue, index) => answers[index]?.[1] === 1);
+}

@@ -1,0 +1,72 @@
+import type { Job } from "bullmq";
+import { LovageError } from "../core/errors.ts";
+import { type Broker, findQueue } from "./broker.ts";
+import { jobFields } from "./keys.ts";
+
+/** What is announced on the channel of cancellations. */
+export interface CancellationNotice {
+  queue: string;
+  id: string;
+  reason: string;
+}
+
+/**
+ * Cancels a job wherever it is. The wish is recorded with the job first and announced second, so that a worker that
+ * misses the announcement still finds it.
+ * @returns `cancelled` when it had not started, `cancelling` when a worker runs it, `ended` when it was too late
+ * @throws LovageError `JOB_NOT_FOUND`
+ */
+export async function cancelJob(
+  broker: Broker,
+  id: string,
+  reason: string,
+): Promise<"cancelled" | "cancelling" | "ended"> {
+  const queue = await findQueue(broker, id);
+  if (queue === undefined) throw jobNotFound(id);
+  const key = broker.keys.job(queue, id);
+  const wish = JSON.stringify({ reason, at: Date.now() });
+  const data = await broker.redis.lovageCancel(key, jobFields.cancel, wish);
+  if (data === -1) throw jobNotFound(id);
+  if (data === 0) return "ended";
+  await markData(broker, key, String(data), reason);
+  const notice: CancellationNotice = { queue, id, reason };
+  await broker.redis.publish(broker.keys.cancellations, JSON.stringify(notice));
+  const job = await broker.queue(queue).getJob(id);
+  const state = await job?.getState();
+  if (state === "delayed") await promote(job);
+  return state === "active" ? "cancelling" : "cancelled";
+}
+
+/**
+ * The data travels to the worker with the job itself, so a cancelled job costs no look-up when it is taken. Nobody else
+ * ever rewrites a job's data, so reading and writing it in two steps is safe.
+ */
+async function markData(broker: Broker, key: string, text: string, reason: string): Promise<void> {
+  let data: unknown;
+  try {
+    data = JSON.parse(text);
+  } catch {
+    return;
+  }
+  const call = data as { meta?: object } | null;
+  if (typeof call !== "object" || typeof call?.meta !== "object") return;
+  await broker.redis.lovageSetData(
+    key,
+    JSON.stringify({ ...call, meta: { ...call.meta, cancelled: { reason } } }),
+  );
+}
+
+/** A cancelled job that waits for its time is let through, to be dropped soon instead of days later. */
+async function promote(job: Job | undefined): Promise<void> {
+  await job?.promote().catch(() => {
+    // It left the delayed set in between; whoever took it drops it.
+  });
+}
+
+export function jobNotFound(id: string): LovageError {
+  return new LovageError("JOB_NOT_FOUND", `no job has the id ${JSON.stringify(id)}`, {
+    field: "id",
+    value: id,
+    hint: "check the id; jobs that ended long ago are removed (RESULT_AGE, FAILURE_AGE)",
+  });
+}

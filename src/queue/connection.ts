@@ -1,0 +1,137 @@
+import { Redis, type RedisOptions } from "ioredis";
+import { describeError, LovageError } from "../core/errors.ts";
+
+/** Where Redis is. A URL wins over the parts. */
+export interface RedisSettings {
+  url?: string | undefined;
+  host?: string | undefined;
+  port?: number | undefined;
+  password?: string | undefined;
+  tls?: boolean | undefined;
+  /** PEM text of the authority that signed Redis' certificate. */
+  ca?: string | undefined;
+  /** What every key begins with. Default "lovage". */
+  prefix?: string | undefined;
+}
+
+export const defaultPrefix = "lovage";
+
+/** A URL or settings as settings. */
+export function toRedisSettings(redis: string | RedisSettings): RedisSettings {
+  return typeof redis === "string" ? { url: redis } : redis;
+}
+
+/** Redis' address for people: host, port and database, never the password. */
+export function redisAddress(settings: RedisSettings): string {
+  if (settings.url === undefined) return `${settings.host ?? "127.0.0.1"}:${settings.port ?? 6380}`;
+  const url = URL.parse(settings.url);
+  return url === null
+    ? "(no URL)"
+    : `${url.hostname}:${url.port || 6379}${url.pathname === "/" ? "" : url.pathname}`;
+}
+
+/**
+ * An unconnected client. Commands wait while Redis is away (`maxRetriesPerRequest: null`, which BullMQ demands of its
+ * blocking connections); callers that must not wait bound their calls with {@link withDeadline}.
+ */
+export function createRedis(settings: RedisSettings): Redis {
+  const options: Omit<RedisOptions, "replyMapping"> = {
+    lazyConnect: true,
+    maxRetriesPerRequest: null,
+    retryStrategy: (tries) => Math.min(50 * 2 ** Math.min(tries, 6), 2000),
+    connectTimeout: 5000,
+  };
+  const tls = settings.tls === true || settings.url?.startsWith("rediss:") === true;
+  if (tls) options.tls = settings.ca === undefined ? {} : { ca: settings.ca };
+  if (settings.url !== undefined) return new Redis(settings.url, options);
+  options.host = settings.host ?? "127.0.0.1";
+  options.port = settings.port ?? 6380;
+  if (settings.password !== undefined) options.password = settings.password;
+  return new Redis(options);
+}
+
+/**
+ * Connects and waits until Redis answers.
+ * @param onWaiting called with the reason, at most every 2 s, while Redis is away
+ * @param deadline milliseconds after which it gives up; default: never
+ * @throws LovageError `REDIS_UNAVAILABLE` after the deadline, or at once when Redis refuses the password
+ */
+export async function connectRedis(
+  redis: Redis,
+  settings: RedisSettings,
+  onWaiting: (reason: string) => void = () => {},
+  deadline = Number.POSITIVE_INFINITY,
+): Promise<void> {
+  const address = redisAddress(settings);
+  let last: unknown;
+  const remember = (error: Error) => {
+    last = error;
+  };
+  redis.on("error", remember);
+  const timer = setInterval(
+    () => onWaiting(last === undefined ? "no answer yet" : describeError(last)),
+    2000,
+  );
+  try {
+    const until = Date.now() + deadline;
+    redis.connect().catch(remember);
+    while (redis.status !== "ready") {
+      const left = Math.min(250, until - Date.now());
+      if (isRefusal(last) || left <= 0) throw unavailable(address, last);
+      await new Promise((resolve) => setTimeout(resolve, Math.min(left, 20)));
+    }
+    await withDeadline(redis.ping(), Math.max(1, Math.min(until - Date.now(), 10_000)), address);
+  } catch (error) {
+    redis.disconnect();
+    throw error instanceof LovageError ? error : unavailable(address, error);
+  } finally {
+    clearInterval(timer);
+    redis.off("error", remember);
+  }
+}
+
+/** Rejects with `REDIS_UNAVAILABLE` when Redis has not answered in time; the command may still be carried out later. */
+export async function withDeadline<T>(answer: Promise<T>, milliseconds: number, address: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(unavailable(address, `no answer in ${milliseconds} ms`)), milliseconds);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+    answer.catch(() => {});
+  }
+}
+
+/**
+ * Refuses a Redis that may evict keys: jobs are keys.
+ * @throws LovageError `REDIS_POLICY`
+ */
+export async function requireNoEviction(redis: Redis, settings: RedisSettings): Promise<void> {
+  const policy = /maxmemory_policy:(\S+)/.exec(await redis.info("memory"))?.[1] ?? "unknown";
+  if (policy === "noeviction") return;
+  throw new LovageError(
+    "REDIS_POLICY",
+    `Redis at ${redisAddress(settings)} has maxmemory-policy ${policy}: under memory pressure it would throw jobs away`,
+    {
+      field: "maxmemory-policy",
+      value: policy,
+      hint: "run `CONFIG SET maxmemory-policy noeviction` and write `maxmemory-policy noeviction` into redis.conf",
+    },
+  );
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && /WRONGPASS|NOAUTH|NOPERM|invalid password/i.test(error.message);
+}
+
+function unavailable(address: string, cause: unknown): LovageError {
+  const why = cause === undefined ? "no answer" : describeError(cause);
+  return new LovageError("REDIS_UNAVAILABLE", `Redis at ${address} cannot be used: ${why}`, {
+    cause,
+    hint: isRefusal(cause)
+      ? "check the password in REDIS_URL or REDIS_PASSWORD"
+      : "check that it runs, and REDIS_URL or REDIS_HOST and REDIS_PORT",
+  });
+}

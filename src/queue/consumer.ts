@@ -1,0 +1,204 @@
+import { type Job, UnrecoverableError, WaitingError, Worker } from "bullmq";
+import { backoffDelay } from "../core/backoff.ts";
+import { LovageError } from "../core/errors.ts";
+import type { Progress } from "../core/progress.ts";
+import type { RetryPolicy } from "../task/definition.ts";
+import type { Delivery, Outcome } from "../task/execute.ts";
+import type { Broker } from "./broker.ts";
+import { jobFields } from "./keys.ts";
+import { appendLog } from "./log.ts";
+
+/** A job that this process runs right now, and what may be done to it meanwhile. */
+export interface HeldJob extends Delivery {
+  progress(progress: Progress): Promise<void>;
+  /** Adds lines to the job's log, and in the same step notes how far a log that is mirrored was read. */
+  log(lines: readonly string[], cursor?: string): Promise<void>;
+  readLogCursor(): Promise<string | undefined>;
+  /** The JSON of the attempt's Ray job, as the last worker left it. */
+  readRayJob(): Promise<string | undefined>;
+  /** @throws LovageError `LOCK_LOST` when another worker holds the job by now */
+  writeRayJob(json: string): Promise<void>;
+}
+
+export interface ConsumerOptions {
+  broker: Broker;
+  queue: string;
+  concurrency: number;
+  workerName: string;
+  /** Milliseconds without renewal after which another worker takes a job over. */
+  lockDuration: number;
+  retention: { result: Retention; failure: Retention; logLines: number };
+  retryPolicy(task: string): RetryPolicy | undefined;
+  run(job: HeldJob): Promise<Outcome>;
+  onError(error: Error): void;
+  onStalled(jobId: string): void;
+}
+
+interface Retention {
+  /** Milliseconds. */
+  age: number;
+  count: number;
+}
+
+/** Takes the jobs of one queue. */
+export interface Consumer {
+  start(): Promise<void>;
+  /** Takes no more jobs; resolves when those running have ended or were handed back. */
+  drain(): Promise<void>;
+  /** Aborts the running jobs that `matches` picks. */
+  abort(reason: LovageError, matches: (job: Delivery) => boolean): void;
+  /** The ids of the running jobs. */
+  running(): string[];
+}
+
+/** A job that outlives this many workers is likely to kill them; Ray jobs survive, so there may be several deploys. */
+const maxStalledCount = 10;
+
+/** How often the running jobs' records are looked at for a cancellation whose announcement was missed. */
+const cancellationCheckInterval = 2000;
+
+export function createConsumer(options: ConsumerOptions): Consumer {
+  const { broker, queue } = options;
+  const held = new Map<string, { delivery: Delivery; controller: AbortController }>();
+  let worker: Worker | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  async function handle(job: Job, token = ""): Promise<unknown> {
+    const id = job.id ?? "";
+    const controller = new AbortController();
+    const delivery = hold(options, job, id, token, controller.signal);
+    held.set(id, { delivery, controller });
+    let outcome: Outcome;
+    try {
+      outcome = await options.run(delivery);
+    } finally {
+      held.delete(id);
+    }
+    if (outcome.type === "completed") return outcome.output;
+    return end(options, job, token, outcome);
+  }
+
+  function abortById(id: string, reason: LovageError): void {
+    held.get(id)?.controller.abort(reason);
+  }
+
+  async function checkCancellations(): Promise<void> {
+    const ids = [...held.keys()];
+    if (ids.length === 0) return;
+    const pipeline = broker.redis.pipeline();
+    for (const id of ids) pipeline.hget(broker.keys.job(queue, id), jobFields.cancel);
+    const answers = (await pipeline.exec()) ?? [];
+    for (const [index, id] of ids.entries()) {
+      const wish = answers[index]?.[1];
+      if (typeof wish === "string") abortById(id, new LovageError("JOB_CANCELLED", JSON.parse(wish).reason));
+    }
+  }
+
+  return {
+    async start() {
+      worker = new Worker(queue, handle, {
+        connection: broker.redis,
+        prefix: broker.keys.prefix,
+        name: options.workerName,
+        concurrency: options.concurrency,
+        lockDuration: options.lockDuration,
+        stalledInterval: Math.max(1000, options.lockDuration / 2),
+        maxStalledCount,
+        removeOnComplete: keep(options.retention.result),
+        removeOnFail: keep(options.retention.failure),
+        settings: {
+          backoffStrategy: (attempt, _type, _error, job) => {
+            const policy = options.retryPolicy(job?.name ?? "");
+            return policy === undefined
+              ? -1
+              : backoffDelay({ delay: policy.backoff, max: policy.maxBackoff }, attempt);
+          },
+        },
+      });
+      worker.on("error", options.onError);
+      worker.on("stalled", options.onStalled);
+      worker.on("lockRenewalFailed", (ids) => {
+        for (const id of ids)
+          abortById(id, new LovageError("LOCK_LOST", "the worker could not renew its lock in time"));
+      });
+      timer = setInterval(() => checkCancellations().catch(options.onError), cancellationCheckInterval);
+      await worker.waitUntilReady();
+    },
+    async drain() {
+      clearInterval(timer);
+      await worker?.close();
+    },
+    abort(reason, matches) {
+      for (const { delivery, controller } of held.values()) {
+        if (matches(delivery)) controller.abort(reason);
+      }
+    },
+    running: () => [...held.keys()],
+  };
+}
+
+function hold(options: ConsumerOptions, job: Job, id: string, token: string, signal: AbortSignal): HeldJob {
+  const { broker, queue } = options;
+  const key = broker.keys.job(queue, id);
+  return {
+    id,
+    task: job.name,
+    queue,
+    data: job.data,
+    // Only a failed attempt counts: a job handed back, or taken over after a crash, goes on with the same attempt.
+    attempt: job.attemptsMade + 1,
+    attempts: job.opts.attempts ?? 1,
+    enqueuedAt: job.timestamp,
+    firstStart: job.attemptsStarted <= 1,
+    signal,
+    progress: (progress) => job.updateProgress(progress),
+    log: (lines, cursor) =>
+      appendLog(broker, { queue, id, token }, { lines, cursor }, options.retention.logLines),
+    readLogCursor: async () => (await broker.redis.hget(key, jobFields.logCursor)) ?? undefined,
+    readRayJob: async () => (await broker.redis.hget(key, jobFields.rayJob)) ?? undefined,
+    writeRayJob: (json) => setHeld(options, id, token, jobFields.rayJob, json),
+  };
+}
+
+/** Turns an outcome that is no result into what BullMQ understands. */
+async function end(
+  options: ConsumerOptions,
+  job: Job,
+  token: string,
+  outcome: Exclude<Outcome, { type: "completed" }>,
+): Promise<never> {
+  const { error, type } = outcome;
+  if (type === "handed-back") {
+    // With the lock lost the job is no longer ours to move; whoever has the lock goes on.
+    if (error.code === "WORKER_STOPPING") await job.moveToWait(token);
+    throw new WaitingError();
+  }
+  await setHeld(options, job.id ?? "", token, jobFields.error, JSON.stringify(error.toRecord()));
+  const reason = `${error.code}: ${error.message}`;
+  const thrown = type === "retry" ? new Error(reason) : new UnrecoverableError(reason);
+  if (error.stack !== undefined) thrown.stack = error.stack;
+  throw thrown;
+}
+
+async function setHeld(
+  options: ConsumerOptions,
+  id: string,
+  token: string,
+  field: string,
+  value: string,
+): Promise<void> {
+  const { keys, redis } = options.broker;
+  const done = await redis.lovageSetHeld(
+    keys.job(options.queue, id),
+    keys.lock(options.queue, id),
+    token,
+    field,
+    value,
+  );
+  if (done === 0) throw new LovageError("LOCK_LOST", `another worker holds the job ${id} by now`);
+}
+
+/** BullMQ counts ages in seconds. */
+function keep(retention: Retention): { age: number; count: number } {
+  return { age: Math.ceil(retention.age / 1000), count: retention.count };
+}

@@ -1,0 +1,120 @@
+import type { ErrorRecord } from "../core/errors.ts";
+import { type Progress, toProgress } from "../core/progress.ts";
+import type { JobState } from "../core/states.ts";
+import { type Broker, findQueue } from "./broker.ts";
+import { jobNotFound } from "./cancellation.ts";
+import { jobFields } from "./keys.ts";
+
+/** A job's Ray job, as far as readers care; the Ray room writes it. */
+export interface RayJobRecord {
+  submissionId: string;
+  /** The attempt it was submitted for. */
+  attempt: number;
+  /** The cluster's session when it was submitted. */
+  sessionName: string;
+}
+
+/** All that is known of a job at one moment. */
+export interface JobSnapshot {
+  id: string;
+  task: string;
+  queue: string;
+  state: JobState;
+  /** Attempts begun so far; the current one included. */
+  attempt: number;
+  attempts: number;
+  progress: Progress | undefined;
+  enqueuedAt: Date;
+  startedAt: Date | undefined;
+  endedAt: Date | undefined;
+  /** Name of the worker that took it last. */
+  worker: string | undefined;
+  input: unknown;
+  /** Present when completed. */
+  output: unknown;
+  /** Why the last attempt failed; also set while a next attempt waits. */
+  error: ErrorRecord | undefined;
+  /** Set from the moment somebody asked to cancel. */
+  cancelRequested: boolean;
+  rayJob: RayJobRecord | undefined;
+}
+
+/** @throws LovageError `JOB_NOT_FOUND` */
+export async function readSnapshot(broker: Broker, id: string, queueName?: string): Promise<JobSnapshot> {
+  const queue = queueName ?? (await findQueue(broker, id));
+  if (queue === undefined) throw jobNotFound(id);
+  // The state is read first: a job that ends in between then shows too old a state, never an end without its result.
+  const bullState = await broker.queue(queue).getJobState(id);
+  const hash = await broker.redis.hgetall(broker.keys.job(queue, id));
+  if (hash["name"] === undefined) throw jobNotFound(id);
+  const data = parse(hash["data"]) as { input?: unknown } | undefined;
+  const opts = parse(hash["opts"]) as { attempts?: number } | undefined;
+  const error = readError(hash);
+  const cancelRequested = hash[jobFields.cancel] !== undefined;
+  const state = toState(bullState, error, cancelRequested);
+  const made = Number(hash["atm"] ?? 0);
+  return {
+    id,
+    task: hash["name"],
+    queue,
+    state,
+    attempt: state === "active" ? made + 1 : made,
+    attempts: opts?.attempts ?? 1,
+    progress:
+      hash["progress"] === undefined || hash["progress"] === "0"
+        ? undefined
+        : toProgress(parse(hash["progress"])),
+    enqueuedAt: new Date(Number(hash["timestamp"])),
+    startedAt: toDate(hash["processedOn"]),
+    endedAt: toDate(hash["finishedOn"]),
+    worker: hash["pb"],
+    input: data?.input,
+    output: state === "completed" ? parse(hash["returnvalue"]) : undefined,
+    error: state === "completed" ? undefined : error,
+    cancelRequested,
+    rayJob: parse(hash[jobFields.rayJob]) as RayJobRecord | undefined,
+  };
+}
+
+function readError(hash: Record<string, string>): ErrorRecord | undefined {
+  const record = parse(hash[jobFields.error]) as ErrorRecord | undefined;
+  const reason = hash["failedReason"];
+  // BullMQ itself fails a job whose workers died too often; it knows no codes.
+  if (reason?.includes("stalled more than allowable limit")) {
+    return {
+      code: "JOB_STALLED",
+      message: "the job's workers died too often while running it",
+      retryable: false,
+    };
+  }
+  if (record !== undefined || reason === undefined || reason === "") return record;
+  return { code: "JOB_FAILED", message: reason, retryable: false };
+}
+
+function toState(bullState: string, error: ErrorRecord | undefined, cancelRequested: boolean): JobState {
+  switch (bullState) {
+    case "active":
+    case "completed":
+      return bullState;
+    case "failed":
+      if (error?.code === "JOB_CANCELLED") return "cancelled";
+      return error?.code === "JOB_EXPIRED" ? "expired" : "failed";
+    default:
+      if (cancelRequested) return "cancelled";
+      if (bullState === "delayed") return "scheduled";
+      return bullState === "waiting-children" ? "waiting-children" : "waiting";
+  }
+}
+
+function toDate(text: string | undefined): Date | undefined {
+  return text === undefined ? undefined : new Date(Number(text));
+}
+
+function parse(text: string | undefined): unknown {
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

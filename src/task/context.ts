@@ -1,0 +1,136 @@
+import type { Progress } from "../core/progress.ts";
+
+/** A logger whose lines already carry the job's id, task, queue and attempt. */
+export interface TaskLogger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** One node of the Ray cluster. */
+export interface ClusterNode {
+  id: string;
+  address: string;
+  alive: boolean;
+  head: boolean;
+  cpus: number;
+}
+
+/** What the cluster is asked for and has not given yet. */
+export interface PendingDemand {
+  resources: Record<string, number>;
+  count: number;
+}
+
+/** A finished Ray job as the cluster lists it. */
+export interface FinishedRayJob {
+  submissionId: string;
+  status: "SUCCEEDED" | "FAILED" | "STOPPED";
+  /** Milliseconds since 1970; null when the cluster does not say. */
+  endedAt: number | null;
+}
+
+/** The Ray cluster, as far as operating tasks need it. All calls reject with a coded error when it does not answer. */
+export interface ClusterOperations {
+  nodes(): Promise<ClusterNode[]>;
+  pendingDemand(): Promise<PendingDemand[]>;
+  /** Terminal Ray jobs that Lovage submitted; nobody else's. */
+  finishedRayJobs(): Promise<FinishedRayJob[]>;
+  deleteRayJob(submissionId: string): Promise<boolean>;
+}
+
+export interface RedisHealth {
+  version: string;
+  usedBytes: number;
+  /** 0: no limit. */
+  maxBytes: number;
+  policy: string;
+  appendOnly: boolean;
+  /** Whether the last write of the append-only file and the last snapshot went well. */
+  persistenceOk: boolean;
+}
+
+export interface QueueHealth {
+  queue: string;
+  waiting: number;
+  scheduled: number;
+  active: number;
+  failed: number;
+  /** Milliseconds the oldest waiting job has waited; null when none waits. */
+  oldestMilliseconds: number | null;
+  workers: number;
+}
+
+export interface RemovedCounts {
+  completed: number;
+  failed: number;
+}
+
+/** Redis and the queues, as far as operating tasks need them. */
+export interface BrokerOperations {
+  redis(): Promise<RedisHealth>;
+  queues(): Promise<QueueHealth[]>;
+  /** Removes jobs (with their logs and results) that ended longer ago than `age` milliseconds. */
+  removeEnded(age: number, dryRun: boolean): Promise<Record<string, RemovedCounts>>;
+  /** Cuts the log of each ended job that ended longer ago than `age` milliseconds; returns how many were cut. */
+  removeLogs(age: number, dryRun: boolean): Promise<number>;
+}
+
+/** A few small values that a task keeps in Redis between its jobs. Keys are the task's own. */
+export interface TaskMemory {
+  get(key: string): Promise<string | undefined>;
+  /** @param ttl milliseconds after which it is forgotten */
+  set(key: string, value: string, ttl: number): Promise<void>;
+  /** Sets the key only if nobody has; true when it was set by this call. */
+  claim(key: string, value: string, ttl: number): Promise<boolean>;
+  forget(key: string): Promise<void>;
+}
+
+/** Settings of the deployment that tasks may read. Secrets in it must never be logged or returned. */
+export interface TaskSettings {
+  expectedNodes: number;
+  expectedCpus: number;
+  /** The folders as this worker sees them. */
+  datasetsDir: string;
+  modelsDir: string;
+  healthChannels: readonly NotificationChannel[];
+  webhookUrl: string | undefined;
+  smtpUrl: string | undefined;
+  emailFrom: string | undefined;
+  emailTo: string | undefined;
+}
+
+export const notificationChannels = ["log", "webhook", "email"] as const;
+export type NotificationChannel = (typeof notificationChannels)[number];
+
+/** All that a running task may touch. */
+export interface TaskContext {
+  readonly job: {
+    readonly id: string;
+    readonly task: string;
+    readonly queue: string;
+    /** Counted from 1. */
+    readonly attempt: number;
+    /** How many attempts the job has in all. */
+    readonly attempts: number;
+    readonly enqueuedAt: Date;
+  };
+  readonly worker: { readonly name: string };
+  /** Aborted when the job is cancelled, its lock is lost, or the worker's shutdown deadline has passed. */
+  readonly signal: AbortSignal;
+  readonly logger: TaskLogger;
+  /** Reports progress; resolves when Redis has it. */
+  progress(progress: Progress): Promise<void>;
+  /** Adds a line to the job's own log, which is kept with the job, bounded. */
+  log(line: string): Promise<void>;
+  /**
+   * Enqueues another task by name. With an `id`, a second call of the same id does nothing.
+   * @returns the id of the new job
+   */
+  enqueue(task: string, input: unknown, options?: { id?: string }): Promise<string>;
+  readonly cluster: ClusterOperations;
+  readonly broker: BrokerOperations;
+  readonly memory: TaskMemory;
+  readonly settings: TaskSettings;
+}

@@ -1,0 +1,165 @@
+import type * as z from "zod";
+import { type Duration, toMilliseconds } from "../core/durations.ts";
+import { LovageError } from "../core/errors.ts";
+import type { TaskContext } from "./context.ts";
+
+export const queueNames = ["ml", "data", "default"] as const;
+
+/** The queues there are; every task has one. */
+export type QueueName = (typeof queueNames)[number];
+
+/** When a failed attempt is tried again. */
+export interface RetryPolicy {
+  /** Attempts in all, the first included. */
+  attempts: number;
+  /** Milliseconds before the second attempt; doubled each time, with jitter. */
+  backoff: number;
+  /** No wait is longer, in milliseconds. */
+  maxBackoff: number;
+}
+
+/** How {@link RetryPolicy} is written in a definition. Default: 3 attempts, from "5s", at most "10m". */
+export interface RetryOptions {
+  attempts?: number;
+  backoff?: Duration;
+  maxBackoff?: Duration;
+}
+
+/** What the driver of a Ray job asks of the cluster. Without any of it Ray runs the driver on the head node. */
+export interface RayResources {
+  cpus?: number;
+  gpus?: number;
+  /** Bytes. */
+  memory?: number;
+  /** Ray's custom resources, by name. */
+  custom?: Record<string, number>;
+  /** Ray's node labels that the driver's node must carry. */
+  labels?: Record<string, string>;
+}
+
+/** What makes a task a Ray task: which program runs on the cluster, and within which bounds. */
+export interface RayDefinition {
+  /** File name of a Python program in the folder of Ray programs. */
+  program: string;
+  resources: RayResources;
+  /** Milliseconds a Ray job may be PENDING, and may run. */
+  deadlines: { start: number; run: number };
+  /** Further environment variables of the program; never secrets: Ray shows them. */
+  environment: Record<string, string>;
+}
+
+/** A task: one exported constant, its types inferred from its schemas. Made by {@link defineTask} or {@link defineRayTask}. */
+export interface Task<
+  Name extends string = string,
+  Input extends z.ZodType = z.ZodType,
+  Output extends z.ZodType = z.ZodType,
+> {
+  readonly name: Name;
+  readonly queue: QueueName;
+  readonly description: string;
+  readonly input: Input;
+  readonly output: Output;
+  readonly retry: Readonly<RetryPolicy>;
+  /** Set on a Ray task only. */
+  readonly ray?: RayDefinition;
+  /** Runs one attempt. A Ray task has none: the worker runs its program on the cluster. */
+  readonly run?: (input: z.output<Input>, context: TaskContext) => Promise<z.input<Output>>;
+}
+
+interface CommonOptions<Name extends string, Input extends z.ZodType, Output extends z.ZodType> {
+  /** Letters, digits, `_`, `-` and dots; unique in the catalogue; what clients call. */
+  name: Name;
+  queue: QueueName;
+  description?: string;
+  input: Input;
+  output: Output;
+  retry?: RetryOptions;
+}
+
+export interface TaskOptions<Name extends string, Input extends z.ZodType, Output extends z.ZodType>
+  extends CommonOptions<Name, Input, Output> {
+  run: (input: z.output<Input>, context: TaskContext) => Promise<z.input<Output>>;
+}
+
+export interface RayTaskOptions<Name extends string, Input extends z.ZodType, Output extends z.ZodType>
+  extends CommonOptions<Name, Input, Output> {
+  program: string;
+  /** Default: one CPU, so that drivers spread over the cluster instead of crowding the head node. */
+  resources?: RayResources;
+  /** Default: start "15m", run "6h". */
+  deadlines?: { start?: Duration; run?: Duration };
+  environment?: Record<string, string>;
+}
+
+/**
+ * Defines a task that runs inside the worker.
+ * @throws LovageError `TASK_INVALID` when a field of the definition is at fault.
+ */
+export function defineTask<Name extends string, Input extends z.ZodType, Output extends z.ZodType>(
+  options: TaskOptions<Name, Input, Output>,
+): Task<Name, Input, Output> {
+  return Object.freeze({ ...common(options), run: options.run });
+}
+
+/**
+ * Defines a task whose work is a Python program on the Ray cluster.
+ * @throws LovageError `TASK_INVALID` when a field of the definition is at fault.
+ */
+export function defineRayTask<Name extends string, Input extends z.ZodType, Output extends z.ZodType>(
+  options: RayTaskOptions<Name, Input, Output>,
+): Task<Name, Input, Output> {
+  if (!/^[\w-]+\.py$/.test(options.program)) {
+    throw invalid(
+      options.name,
+      "program",
+      options.program,
+      'name a file such as "training.py", without a folder',
+    );
+  }
+  const { start = "15m", run = "6h" } = options.deadlines ?? {};
+  const ray: RayDefinition = {
+    program: options.program,
+    resources: options.resources ?? { cpus: 1 },
+    deadlines: {
+      start: toMilliseconds(start, "deadlines.start"),
+      run: toMilliseconds(run, "deadlines.run"),
+    },
+    environment: options.environment ?? {},
+  };
+  return Object.freeze({ ...common(options), ray: Object.freeze(ray) });
+}
+
+function common<Name extends string, Input extends z.ZodType, Output extends z.ZodType>(
+  options: CommonOptions<Name, Input, Output>,
+) {
+  if (!/^[A-Za-z0-9_.-]{1,200}$/.test(options.name)) {
+    throw invalid(options.name, "name", options.name, "use letters, digits, _, - and dots");
+  }
+  if (!queueNames.includes(options.queue)) {
+    throw invalid(options.name, "queue", options.queue, `use one of ${queueNames.join(", ")}`);
+  }
+  const { attempts = 3, backoff = "5s", maxBackoff = "10m" } = options.retry ?? {};
+  if (!Number.isInteger(attempts) || attempts < 1) {
+    throw invalid(options.name, "retry.attempts", attempts, "use a whole number from 1 on");
+  }
+  return {
+    name: options.name,
+    queue: options.queue,
+    description: options.description ?? "",
+    input: options.input,
+    output: options.output,
+    retry: Object.freeze({
+      attempts,
+      backoff: toMilliseconds(backoff, "retry.backoff"),
+      maxBackoff: toMilliseconds(maxBackoff, "retry.maxBackoff"),
+    }),
+  };
+}
+
+function invalid(task: string, field: string, value: unknown, hint: string): LovageError {
+  return new LovageError("TASK_INVALID", `task ${task}: ${field} is ${JSON.stringify(value)}; ${hint}`, {
+    field,
+    value,
+    hint,
+  });
+}
