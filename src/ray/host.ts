@@ -1,0 +1,23 @@
+import type { Progress } from "../core/progress.ts";
+import type { TaskLogger } from "../task/context.ts";
+
+/** The Ray jobs that must stop, kept in Redis until the cluster proves that they did. */
+export interface RayStops {
+  add(submissionId: string): Promise<void>;
+  remove(submissionId: string): Promise<void>;
+  list(): Promise<string[]>;
+}
+
+/** What a Ray job needs of the job it runs for. */
+export interface RayHost {
+  /** Aborted with a LovageError: only `JOB_CANCELLED` stops the Ray job, anything else leaves it to the next worker. */
+  readonly signal: AbortSignal;
+  readonly logger: TaskLogger;
+  progress(progress: Progress): Promise<void>;
+  /** Keeps lines and the cursor in one step. */
+  log(lines: readonly string[], cursor?: string): Promise<void>;
+  readLogCursor(): Promise<string | undefined>;
+  readRayJob(): Promise<string | undefined>;
+  writeRayJob(json: string): Promise<void>;
+  readonly stops: RayStops;
+}

@@ -1,0 +1,55 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { describeError, LovageError } from "../core/errors.ts";
+import { RayError } from "../ray-client-http/index.ts";
+
+/** Waits with a cluster that does not answer: a head node that restarts is no reason to fail a job. */
+export interface Patience {
+  /** Milliseconds of silence after which it gives up. */
+  timeout: number;
+  signal: AbortSignal;
+  /** Called when the cluster falls silent, and then every 10 s. */
+  onSilence(reason: string, milliseconds: number): void;
+}
+
+/**
+ * Calls until the cluster answers. Only silence is waited for; an answer that is an error is thrown at once.
+ * @throws LovageError `RAY_UNAVAILABLE` when it stayed silent too long; the signal's reason when aborted
+ */
+export async function withPatience<T>(patience: Patience, call: () => Promise<T>): Promise<T> {
+  const begun = Date.now();
+  let told = 0;
+  for (let pause = 250; ; pause = Math.min(pause * 1.7, 5000)) {
+    patience.signal.throwIfAborted();
+    try {
+      return await call();
+    } catch (error) {
+      patience.signal.throwIfAborted();
+      if (!isSilence(error)) throw error;
+      const silent = Date.now() - begun;
+      if (silent + pause > patience.timeout) {
+        throw new LovageError(
+          "RAY_UNAVAILABLE",
+          `the Ray cluster did not answer for ${Math.round(silent / 1000)} s`,
+          {
+            cause: error,
+            hint: "check RAY_ADDRESS and the head node; the job may be tried again",
+          },
+        );
+      }
+      if (told === 0 || Date.now() - told > 10_000) {
+        told = Date.now();
+        patience.onSilence(describeError(error), silent);
+      }
+    }
+    await pauseUnlessAborted(pause, patience.signal);
+  }
+}
+
+/** Sleeps, or throws the signal's own reason. */
+export async function pauseUnlessAborted(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await sleep(milliseconds, undefined, { signal }).catch(() => signal.throwIfAborted());
+}
+
+function isSilence(error: unknown): boolean {
+  return error instanceof RayError && (error.code === "RAY_UNAVAILABLE" || error.code === "RAY_TIMEOUT");
+}

@@ -1,0 +1,34 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { LovageError } from "../core/errors.ts";
+import type { RayClient } from "../ray-client-http/index.ts";
+
+/** The folder of Ray programs, as a package on the cluster. */
+export interface ProgramPackage {
+  /** @throws LovageError `PROGRAM_MISSING` */
+  check(program: string): void;
+  /** Makes sure that the cluster has the package now, and returns its URI. */
+  ensure(program: string): Promise<string>;
+}
+
+/** The zip is made once a process: what runs belongs to the release that submits it. */
+export function createProgramPackage(client: RayClient, folder: string): ProgramPackage {
+  let zipped: ReturnType<RayClient["packages"]["zip"]> | undefined;
+  function check(program: string): void {
+    if (existsSync(join(folder, program))) return;
+    throw new LovageError("PROGRAM_MISSING", `there is no program ${program} in ${folder}`, {
+      field: "program",
+      value: program,
+      hint: "write it, or correct the task's definition",
+    });
+  }
+  return {
+    check,
+    async ensure(program) {
+      check(program);
+      zipped ??= client.packages.zip(folder);
+      // Ray forgets packages that no job uses for ten minutes, so it is asked before every submit.
+      return (await client.packages.upload(await zipped)).uri;
+    },
+  };
+}

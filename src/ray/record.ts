@@ -1,0 +1,31 @@
+import * as z from "zod";
+
+const RayRecord = z.looseObject({
+  submissionId: z.string(),
+  /** The attempt it was submitted for; a later attempt may have adopted it. */
+  attempt: z.number(),
+  /** Changes when the cluster is replaced. */
+  sessionName: z.string(),
+  /** Milliseconds since 1970, by this worker's clock: the cluster's may differ. */
+  submittedAt: z.number(),
+  runningSince: z.number().optional(),
+  /** Whether it is known to have ended, or never to have begun. */
+  settled: z.boolean(),
+});
+
+/** What is kept with the job about its Ray job, so that any worker can go on with it. */
+export type RayRecord = z.infer<typeof RayRecord>;
+
+export function parseRecord(json: string | undefined): RayRecord | undefined {
+  return json === undefined ? undefined : RayRecord.parse(JSON.parse(json));
+}
+
+/** How far a Ray job's log is mirrored: characters, up to the end of a line. */
+export function formatCursor(submissionId: string, offset: number): string {
+  return `${submissionId}@${offset}`;
+}
+
+/** The offset of a cursor; 0 when there is none, or it belongs to another Ray job. */
+export function parseCursor(cursor: string | undefined, submissionId: string): number {
+  return cursor?.startsWith(`${submissionId}@`) ? Number(cursor.slice(submissionId.length + 1)) : 0;
+}
