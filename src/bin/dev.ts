@@ -1,0 +1,97 @@
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { DevCommandOptions } from "../cli/index.ts";
+import { environmentSources } from "../config/index.ts";
+import { describeError } from "../core/errors.ts";
+import { prefixedOutput } from "../dev/prefixed-output.ts";
+import { createDevStack, type DevStack } from "../dev/stack.ts";
+import { onSignals } from "../process/signals.ts";
+
+/** Where a local stack keeps its state, in the present folder. */
+export const stateFolder = ".lovage";
+
+const workers = [
+  { name: "ml", queues: ["ml"], variable: "ML_CONCURRENCY", concurrency: 2 },
+  { name: "data", queues: ["data"], variable: "DATA_CONCURRENCY", concurrency: 4 },
+  { name: "default", queues: ["default"], variable: "DEFAULT_CONCURRENCY", concurrency: 4 },
+] as const;
+
+/** The settings that a person gave; what an earlier stack left behind is none. */
+function givenSettings(): Record<string, string | undefined> {
+  const left = join(stateFolder, "dev.env");
+  const sources = environmentSources(process.env, process.cwd()).filter((source) => source.name !== left);
+  return Object.assign({}, ...sources.reverse().map((source) => source.variables));
+}
+
+/** The folders a local stack works in, as given or inside its own state. */
+export function localFolders(): { datasetsDir: string; modelsDir: string } {
+  const given = givenSettings();
+  const inState = (name: string) => join(process.cwd(), stateFolder, name);
+  return {
+    datasetsDir: given["DATASETS_DIR"] || inState("datasets"),
+    modelsDir: given["MODELS_DIR"] || inState("models"),
+  };
+}
+
+/** Makes the stack of `lovage dev` in the present folder. */
+export function createLocalStack(
+  options: DevCommandOptions,
+  onLine: (speaker: string, line: string) => void,
+): DevStack {
+  const given = givenSettings();
+  // An option asks for the stack's own server, whatever the environment names.
+  const redisUrl = options.redisPort === undefined ? given["REDIS_URL"] || undefined : undefined;
+  const rayAddress = options.rayPort === undefined ? given["RAY_ADDRESS"] || undefined : undefined;
+  const nodes = options.rayNodes ?? 1;
+  return createDevStack({
+    root: process.cwd(),
+    stateDir: stateFolder,
+    redisUrl,
+    redisPort: options.redisPort ?? Number(given["REDIS_PORT"] || 6380),
+    redisPassword: given["REDIS_PASSWORD"] || undefined,
+    rayAddress,
+    rayToken: given["RAY_AUTH_TOKEN"] || undefined,
+    rayPort: options.rayPort,
+    rayBasePort: options.rayBasePort,
+    rayNodes: nodes,
+    rayCpus: options.rayCpus ?? Math.max(2, Math.floor(availableParallelism() / nodes)),
+    ...localFolders(),
+    workers: workers.map(({ variable, ...worker }) => ({
+      ...worker,
+      concurrency: Number(given[variable] || worker.concurrency),
+    })),
+    workerCommand: [process.execPath, fileURLToPath(new URL("lovage.ts", import.meta.url)), "worker"],
+    env: { ...process.env, LOG_FORMAT: given["LOG_FORMAT"] || "pretty" },
+    onLine,
+  });
+}
+
+/** Runs everything on this machine until Ctrl-C; resolves to the exit code. */
+export async function runDev(options: DevCommandOptions): Promise<number> {
+  const names = ["lovage", "redis", "ray", ...workers.map(({ name }) => name)];
+  const onLine = prefixedOutput(process.stdout, names, process.stdout.isTTY === true);
+  const stack = createLocalStack(options, onLine);
+  const told = Promise.withResolvers<number>();
+  onSignals({
+    stop() {
+      onLine("lovage", "stopping; a second Ctrl-C stops at once");
+      told.resolve(0);
+    },
+    kill() {
+      void stack.kill().finally(() => process.exit(1));
+    },
+  });
+  void stack.failed.then((error) => {
+    onLine("lovage", describeError(error));
+    told.resolve(1);
+  });
+  const started = stack.start().then(() => {
+    onLine("lovage", "ready; in another terminal: npx lovage enqueue tasks.simple_tasks.ping --wait");
+  });
+  // A start that fails has ended what it began; a start that a signal cut short has nothing to tell.
+  const exitCode = await Promise.race([told.promise, started.then(() => told.promise)]);
+  await stack.stop();
+  await started.catch(() => {});
+  return exitCode;
+}

@@ -1,0 +1,36 @@
+import { runCli } from "../cli/index.ts";
+import { createClient } from "../client/index.ts";
+import { environmentSources, loadConfig } from "../config/index.ts";
+import { openClusterDoor } from "./cluster-door.ts";
+import { version } from "./version.ts";
+
+/** Wires the command line to the world; resolves to the exit code. */
+export async function main(argv: string[]): Promise<number> {
+  const interrupted = new AbortController();
+  const config = () => loadConfig(environmentSources(process.env, process.cwd()));
+  // A reader that goes away (`lovage logs … | head`) is no fault.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0);
+    throw error;
+  });
+  const waits = argv[0] !== "worker" && argv[0] !== "dev";
+  if (waits) {
+    process.once("SIGINT", () => {
+      interrupted.abort(new Error("interrupted"));
+      // Commands that do not wait for a job have nothing to tidy up.
+      setTimeout(() => process.exit(130), 1000).unref();
+    });
+  }
+  return runCli(argv, {
+    version,
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    signal: interrupted.signal,
+    openClient: () => createClient({ redis: config().redis }),
+    openCluster: () => openClusterDoor(config()),
+    // Each process loads what it needs and nothing else.
+    runWorker: async (options) => (await import("./worker.ts")).runWorker(config(), options),
+    runDev: async (options) => (await import("./dev.ts")).runDev(options),
+  });
+}

@@ -1,0 +1,122 @@
+import { hostname } from "node:os";
+import { fileURLToPath } from "node:url";
+import type { Config } from "../config/index.ts";
+import { createLogger } from "../observe/logger.ts";
+import { onSignals } from "../process/signals.ts";
+import { openBroker } from "../queue/broker.ts";
+import { createClusterOperations } from "../ray/cluster.ts";
+import { createProgramPackage } from "../ray/program.ts";
+import { createRayRunner } from "../ray/runner.ts";
+import type { Catalogue, QueueName, TaskSettings } from "../task/index.ts";
+import { renderBanner } from "../worker/banner.ts";
+import { createWorker } from "../worker/worker.ts";
+import { openRay } from "./ray.ts";
+import { version } from "./version.ts";
+
+export interface WorkerCommandOptions {
+  queues?: readonly QueueName[] | undefined;
+  /** For each of the queues; default: the configuration's. */
+  concurrency?: number | undefined;
+  name?: string | undefined;
+}
+
+/** What a worker works with: its tasks, and the folder of the programs that the Ray tasks among them name. */
+export interface Deployment {
+  catalogue: Catalogue;
+  programsFolder: string;
+}
+
+export async function loadDeployment(): Promise<Deployment> {
+  const { catalogue } = await import("../../tasks/index.ts");
+  return { catalogue, programsFolder: fileURLToPath(new URL("../../tasks/ray_jobs", import.meta.url)) };
+}
+
+/** Runs a worker until it is told to stop; resolves to the exit code. */
+export async function runWorker(
+  config: Config,
+  options: WorkerCommandOptions,
+  deploy: () => Promise<Deployment> = loadDeployment,
+): Promise<number> {
+  const queueNames = options.queues ?? config.worker.queues;
+  const queues = queueNames.map((name) => ({
+    name,
+    concurrency: options.concurrency ?? config.worker.concurrency[name],
+  }));
+  const name = options.name ?? config.worker.name ?? `${queueNames.join("+")}@${hostname()}`;
+  const logger = await createLogger({ ...config.log, base: { worker: name } });
+  const [{ catalogue, programsFolder }, broker] = await Promise.all([
+    deploy(),
+    openBroker({
+      redis: config.redis,
+      onWaiting: (reason) => logger.warn({ reason }, "waiting for Redis"),
+      onError: (error) => logger.warn({ reason: error.message }, "trouble with Redis"),
+    }),
+  ]);
+  const ray = openRay(config);
+  const programs = createProgramPackage(ray, programsFolder);
+  const tasks = catalogue.tasks.filter((task) => queueNames.includes(task.queue));
+  for (const task of tasks) if (task.ray !== undefined) programs.check(task.ray.program);
+  const rayRunner = createRayRunner({
+    client: ray,
+    programs,
+    settings: {
+      datasetsDir: config.folders.datasets,
+      modelsDir: config.folders.models,
+      uriSchemes: config.folders.uriSchemes,
+      pip: config.ray.pip,
+      unavailableTimeout: config.ray.unavailableTimeout,
+    },
+  });
+  const worker = createWorker({
+    name,
+    queues,
+    broker,
+    catalogue,
+    rayRunner,
+    cluster: createClusterOperations(ray),
+    settings: taskSettings(config),
+    logger,
+    shutdownTimeout: config.worker.shutdownTimeout,
+    lockDuration: config.worker.lockDuration,
+    retention: config.retention,
+  });
+  const facts = { version, name, queues, redis: broker.address, ray: config.ray.address, tasks };
+  process.stdout.write(`${renderBanner(facts)}\n`);
+  // Heard from before the worker is ready: a TERM in between must not kill it outright.
+  const told = new Promise<void>((resolve) => {
+    onSignals({
+      stop(signal) {
+        logger.info({ signal }, "stopping; a second signal stops at once");
+        resolve();
+      },
+      kill(signal) {
+        logger.warn({ signal }, "stopped at once; other workers take the jobs over");
+        process.exit(1);
+      },
+    });
+    // A stack that died without a word must not leave its workers behind.
+    process.once("disconnect", resolve);
+  });
+  await worker.start();
+  logger.info({ queues: queueNames, milliseconds: Math.round(performance.now()) }, "ready");
+  // Whoever started this process with a channel (`lovage dev`, a test) waits for this.
+  process.send?.({ type: "ready" });
+
+  await told;
+  await worker.stop();
+  await Promise.all([broker.close(), ray.close()]);
+  logger.info({}, "stopped");
+  // The channel would keep the process alive.
+  if (process.connected) process.disconnect();
+  return 0;
+}
+
+function taskSettings(config: Config): TaskSettings {
+  return {
+    expectedNodes: config.ray.expectedNodes,
+    expectedCpus: config.ray.expectedCpus,
+    datasetsDir: config.folders.workerDatasets,
+    modelsDir: config.folders.workerModels,
+    ...config.notify,
+  };
+}

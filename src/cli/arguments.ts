@@ -1,0 +1,41 @@
+import { InvalidArgumentError } from "commander";
+import { toMilliseconds } from "../core/durations.ts";
+import { suggestion } from "../core/suggestion.ts";
+import { type QueueName, queueNames } from "../task/definition.ts";
+
+/** Reads a whole number within bounds. */
+export function whole(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`It takes a whole number from ${least} to ${most}.`);
+  };
+}
+
+/** Reads a TCP port. */
+export const port = whole(1, 65_535);
+
+/** Checks a duration before anything is sent; the client reads it again. */
+export function duration(text: string): string {
+  try {
+    toMilliseconds(text);
+    return text;
+  } catch {
+    throw new InvalidArgumentError('Write it as "30s", "15m", "2h" or "1d".');
+  }
+}
+
+/** Reads queues, separated by commas. */
+export function queues(text: string): QueueName[] {
+  const names = text.split(",").map((part) => {
+    const name = part.trim();
+    const queue = queueNames.find((known) => known === name);
+    if (queue !== undefined) return queue;
+    const near = suggestion(name, queueNames);
+    const meant = near === undefined ? "" : ` Did you mean ${near}?`;
+    throw new InvalidArgumentError(
+      `There is no queue ${JSON.stringify(name)}; the queues are ${queueNames.join(", ")}.${meant}`,
+    );
+  });
+  return [...new Set(names)];
+}

@@ -1,0 +1,12 @@
+/** The promise, or a rejection with the signal's reason when that comes first; the promise itself goes on unheard. */
+export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const listener = () => reject(signal.reason);
+  signal.addEventListener("abort", listener, { once: true });
+  if (signal.aborted) listener();
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", listener);
+  }
+}

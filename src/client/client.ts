@@ -1,0 +1,136 @@
+import { type Duration, toMilliseconds } from "../core/durations.ts";
+import { findQueue, openBroker } from "../queue/broker.ts";
+import { jobNotFound } from "../queue/cancellation.ts";
+import { type RedisSettings, withDeadline } from "../queue/connection.ts";
+import { createJobEvents } from "../queue/events.ts";
+import { createInspector } from "../queue/inspector.ts";
+import { addJobs, type EnqueueOptions, prepareJob } from "../queue/producer.ts";
+import { readSnapshot } from "../queue/snapshot.ts";
+import type { Catalogue, TaskManifest, TaskTypes } from "../task/catalogue.ts";
+import type { BrokerOperations } from "../task/context.ts";
+import { checkInput, createDirectory } from "./directory.ts";
+import { createHandle, type JobHandle } from "./handle.ts";
+
+export interface ClientOptions {
+  /** A URL (`redis://:password@host:6380`) or its parts. */
+  redis: string | RedisSettings;
+  /** The tasks, to check inputs against the very schemas. Default: what the workers published in Redis. */
+  catalogue?: Catalogue;
+  /** How long a call waits for Redis. Default "10s". */
+  timeout?: Duration;
+  /** Hears of connection faults; the client reconnects by itself. Default: silence. */
+  onError?: (error: Error) => void;
+}
+
+/** One call for {@link Client.enqueueMany}. */
+export type Call<Tasks extends TaskTypes, Name extends keyof Tasks = keyof Tasks> = {
+  [N in Name]: { task: N; input: Tasks[N]["input"]; options?: EnqueueOptions };
+}[Name];
+
+/** Enqueues jobs, typed by task name, and follows them. */
+export interface Client<Tasks extends TaskTypes> {
+  /**
+   * Puts a job into its task's queue; resolves when Redis has it.
+   * @throws LovageError `TASK_UNKNOWN`, `INPUT_INVALID`, `DATA_TOO_LARGE`, `REDIS_UNAVAILABLE`
+   */
+  enqueue<Name extends keyof Tasks & string>(
+    task: Name,
+    input: Tasks[Name]["input"],
+    options?: EnqueueOptions,
+  ): Promise<JobHandle<Tasks[Name]["output"]>>;
+  /** Like {@link enqueue} for many; all inputs are checked before the first job is sent. Handles come in order. */
+  enqueueMany(calls: readonly Call<Tasks>[]): Promise<JobHandle[]>;
+  /** @throws LovageError `JOB_NOT_FOUND` */
+  get<Output = unknown>(id: string): Promise<JobHandle<Output>>;
+  /** The tasks that the workers published. */
+  tasks(): Promise<TaskManifest[]>;
+  /** Redis' and the queues' health. */
+  readonly inspect: Pick<BrokerOperations, "redis" | "queues">;
+  close(): Promise<void>;
+}
+
+/**
+ * Makes a client. It connects at its first call.
+ * @example
+ * const client = createClient<Tasks>({ redis: "redis://:secret@127.0.0.1:6380" });
+ * const job = await client.enqueue("tasks.simple_tasks.ping", {});
+ * console.log(await job.result({ timeout: "10s" }));
+ * await client.close();
+ */
+export function createClient<Tasks extends TaskTypes>(options: ClientOptions): Client<Tasks> {
+  const timeout = toMilliseconds(options.timeout ?? "10s", "timeout");
+  const onError = options.onError ?? (() => {});
+  let opening: ReturnType<typeof open> | undefined;
+
+  async function open() {
+    const broker = await openBroker({ redis: options.redis, connectDeadline: timeout, onError });
+    return {
+      broker,
+      directory: createDirectory(broker, options.catalogue),
+      events: createJobEvents(broker, onError),
+    };
+  }
+
+  async function connected() {
+    opening ??= open();
+    try {
+      return await opening;
+    } catch (error) {
+      // The next call tries again.
+      opening = undefined;
+      throw error;
+    }
+  }
+
+  /** Every call is bounded: a client must not hang on a Redis that went away. */
+  async function bounded<T>(call: (parts: Awaited<ReturnType<typeof open>>) => Promise<T>): Promise<T> {
+    const parts = await connected();
+    return withDeadline(call(parts), timeout, parts.broker.address);
+  }
+
+  function handleOf(
+    parts: Awaited<ReturnType<typeof open>>,
+    job: { id: string; task: string; queue: string },
+  ) {
+    return createHandle<never>(parts.broker, parts.events, job);
+  }
+
+  async function enqueueAll(calls: readonly Call<TaskTypes>[]): Promise<JobHandle<never>[]> {
+    return bounded(async (parts) => {
+      const jobs = [];
+      for (const { task, input, options: callOptions } of calls) {
+        const entry = await parts.directory.get(task);
+        jobs.push(prepareJob(entry, checkInput(entry, input), callOptions));
+      }
+      await addJobs(parts.broker, jobs);
+      return jobs.map(({ opts, name, queue }) => handleOf(parts, { id: opts.jobId, task: name, queue }));
+    });
+  }
+
+  return {
+    async enqueue(task, input, callOptions) {
+      const call = callOptions === undefined ? { task, input } : { task, input, options: callOptions };
+      const [handle] = await enqueueAll([call]);
+      return handle as JobHandle<never>;
+    },
+    enqueueMany: (calls) => enqueueAll(calls as readonly Call<TaskTypes>[]),
+    get: (id) =>
+      bounded(async (parts) => {
+        const queue = await findQueue(parts.broker, id);
+        if (queue === undefined) throw jobNotFound(id);
+        const { task } = await readSnapshot(parts.broker, id, queue);
+        return handleOf(parts, { id, task, queue });
+      }),
+    tasks: () => bounded((parts) => parts.directory.list()),
+    inspect: {
+      redis: () => bounded(({ broker }) => createInspector(broker).redis()),
+      queues: () => bounded(({ broker }) => createInspector(broker).queues()),
+    },
+    async close() {
+      const parts = await opening?.catch(() => undefined);
+      opening = undefined;
+      await parts?.events.close();
+      await parts?.broker.close();
+    },
+  };
+}

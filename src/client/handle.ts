@@ -1,0 +1,134 @@
+import { type Duration, toMilliseconds } from "../core/durations.ts";
+import { type ErrorRecord, LovageError } from "../core/errors.ts";
+import type { Progress } from "../core/progress.ts";
+import { isEnded, type JobState } from "../core/states.ts";
+import type { Broker } from "../queue/broker.ts";
+import { cancelJob } from "../queue/cancellation.ts";
+import type { JobEvent, JobEvents } from "../queue/events.ts";
+import { readLog } from "../queue/log.ts";
+import { type JobSnapshot, readSnapshot } from "../queue/snapshot.ts";
+
+/** One job, as its caller holds it. */
+export interface JobHandle<Output = unknown> {
+  readonly id: string;
+  readonly task: string;
+  readonly queue: string;
+  /** @throws LovageError `JOB_NOT_FOUND` */
+  state(): Promise<JobState>;
+  /** All that is known of the job now. */
+  snapshot(): Promise<JobSnapshot>;
+  /** Progress as it comes, the present one first; ends when the job does. */
+  progress(): AsyncIterableIterator<Progress>;
+  /** Lines of the job's log: those there are, or with `follow` also those that come until the job ends. */
+  logs(options?: { follow?: boolean }): AsyncIterableIterator<string>;
+  /**
+   * Waits for the job's end.
+   * @param options.timeout how long at most; default "1h"
+   * @throws LovageError the job's own error when it failed, was cancelled or expired; `WAIT_TIMEOUT` when it is not
+   * done in time (it goes on); `JOB_NOT_FOUND`
+   */
+  result(options?: { timeout?: Duration }): Promise<Output>;
+  /** Cancels the job, waiting or running; a Ray job is stopped on the cluster. */
+  cancel(reason?: string): Promise<"cancelled" | "cancelling" | "ended">;
+}
+
+/** How often a waiting caller looks, in case an event was lost. Milliseconds. */
+const lookInterval = 2000;
+
+export function createHandle<Output>(
+  broker: Broker,
+  events: JobEvents,
+  job: { id: string; task: string; queue: string },
+): JobHandle<Output> {
+  const { id, queue } = job;
+  const look = () => readSnapshot(broker, id, queue);
+
+  /** Events and looks as one stream of "something may have changed"; ends by the consumer's return. */
+  async function* changes(deadline: number): AsyncGenerator<JobEvent> {
+    const waiting: JobEvent[] = [];
+    let wake: () => void = () => {};
+    const stop = await events.listen(queue, id, (event) => {
+      waiting.push(event);
+      wake();
+    });
+    try {
+      yield { type: "changed" };
+      for (;;) {
+        const left = deadline - Date.now();
+        if (waiting.length === 0 && left > 0) {
+          const { promise, resolve } = Promise.withResolvers<void>();
+          wake = resolve;
+          // The connection keeps the process alive while somebody waits; a wait that was given up must not.
+          const timer = setTimeout(resolve, Math.min(lookInterval, left)).unref();
+          await promise;
+          clearTimeout(timer);
+        }
+        if (waiting.length === 0) yield { type: "changed" };
+        for (let event = waiting.shift(); event !== undefined; event = waiting.shift()) yield event;
+      }
+    } finally {
+      stop();
+    }
+  }
+
+  return {
+    ...job,
+    snapshot: look,
+    state: async () => (await look()).state,
+    async *progress() {
+      let last = "";
+      for await (const event of changes(Number.POSITIVE_INFINITY)) {
+        const snapshot = event.type === "progress" ? undefined : await look();
+        const progress = event.type === "progress" ? event.progress : snapshot?.progress;
+        const text = JSON.stringify(progress);
+        if (progress !== undefined && text !== last) {
+          last = text;
+          yield progress;
+        }
+        if (event.type === "completed" || (snapshot !== undefined && isEnded(snapshot.state))) return;
+      }
+    },
+    async *logs({ follow = false } = {}) {
+      let from = 0;
+      for await (const _change of changes(Number.POSITIVE_INFINITY)) {
+        // The state is read before the log: what was written until the end is then in the log that is read after.
+        const { state } = await look();
+        const part = await readLog(broker, queue, id, from);
+        from = part.next;
+        yield* part.lines;
+        if (!follow || isEnded(state)) return;
+      }
+    },
+    async result({ timeout = "1h" } = {}) {
+      const milliseconds = toMilliseconds(timeout, "timeout");
+      const deadline = Date.now() + milliseconds;
+      for await (const event of changes(deadline)) {
+        if (event.type === "completed") return event.output as Output;
+        if (event.type === "progress" && Date.now() < deadline) continue;
+        const snapshot = await look();
+        if (snapshot.state === "completed") return snapshot.output as Output;
+        if (isEnded(snapshot.state)) throw LovageError.fromRecord(errorOf(snapshot));
+        if (Date.now() >= deadline) {
+          throw new LovageError(
+            "WAIT_TIMEOUT",
+            `job ${id} is ${snapshot.state} after ${milliseconds} ms; it goes on`,
+            {
+              field: "timeout",
+              value: timeout,
+              hint: "wait again with client.get(id), or cancel it",
+            },
+          );
+        }
+      }
+      throw new LovageError("WAIT_TIMEOUT", `nobody waits for job ${id} any more`);
+    },
+    cancel: (reason = "cancelled by the caller") => cancelJob(broker, id, reason),
+  };
+}
+
+function errorOf(snapshot: JobSnapshot): ErrorRecord {
+  if (snapshot.state === "cancelled" && snapshot.error?.code !== "JOB_CANCELLED") {
+    return { code: "JOB_CANCELLED", message: `job ${snapshot.id} was cancelled`, retryable: false };
+  }
+  return snapshot.error ?? { code: "JOB_FAILED", message: `job ${snapshot.id} failed`, retryable: false };
+}

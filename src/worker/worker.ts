@@ -1,0 +1,151 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { LovageError } from "../core/errors.ts";
+import type { Logger } from "../observe/logger.ts";
+import type { Service } from "../process/service.ts";
+import type { Broker } from "../queue/broker.ts";
+import { listenForCancellations } from "../queue/cancellations.ts";
+import { type Consumer, createConsumer, type HeldJob } from "../queue/consumer.ts";
+import { publishManifests } from "../queue/manifests.ts";
+import { createRayStops } from "../queue/ray-stops.ts";
+import type { RayRunner } from "../ray/runner.ts";
+import { type AnyTask, type Catalogue, describeTask } from "../task/catalogue.ts";
+import type { ClusterOperations, TaskSettings } from "../task/context.ts";
+import type { QueueName } from "../task/definition.ts";
+import { execute, type Outcome } from "../task/execute.ts";
+import { createContext } from "./context.ts";
+
+export interface WorkerOptions {
+  name: string;
+  queues: readonly { name: QueueName; concurrency: number }[];
+  broker: Broker;
+  catalogue: Catalogue;
+  rayRunner: RayRunner;
+  cluster: ClusterOperations;
+  settings: TaskSettings;
+  logger: Logger;
+  /** Milliseconds. */
+  shutdownTimeout: number;
+  lockDuration: number;
+  retention: Parameters<typeof createConsumer>[0]["retention"];
+}
+
+/** How often a stopping worker says what it still waits for, in milliseconds. */
+const stillRunningInterval = 2000;
+
+/** Takes the jobs of its queues and runs them. */
+export function createWorker(options: WorkerOptions): Service {
+  const { broker, catalogue, logger } = options;
+  const stops = createRayStops(broker);
+  const reaper = options.rayRunner.createReaper(stops, logger);
+  const policies = new Map(catalogue.tasks.map((task) => [task.name, task.retry]));
+  const executors = {
+    catalogue,
+    context: (_task: AnyTask, job: HeldJob) =>
+      createContext({ ...options, workerName: options.name }, job, log(job)),
+    async runRayJob(task: AnyTask, input: unknown, job: HeldJob) {
+      if (task.ray === undefined)
+        throw new LovageError("TASK_INVALID", `${task.name} has neither run nor program`);
+      const attempt = { jobId: job.id, task: job.task, queue: job.queue, attempt: job.attempt };
+      return options.rayRunner.run(task.ray, attempt, input, rayHost(job));
+    },
+    stopRayJob: (job: HeldJob) => options.rayRunner.stopRecorded(rayHost(job)),
+  };
+
+  function log(job: HeldJob): Logger {
+    return logger.child({ job: job.id, task: job.task, queue: job.queue, attempt: job.attempt });
+  }
+
+  function rayHost(job: HeldJob) {
+    return { ...job, logger: log(job), stops };
+  }
+
+  async function run(job: HeldJob): Promise<Outcome> {
+    const begun = performance.now();
+    const outcome = await execute(job, executors);
+    report(job, outcome, Math.round(performance.now() - begun));
+    return outcome;
+  }
+
+  /** One line a job: at this rate a second one would be what a busy worker mostly does. */
+  function report(job: HeldJob, outcome: Outcome, milliseconds: number): void {
+    const fields = { job: job.id, task: job.task, queue: job.queue, attempt: job.attempt, milliseconds };
+    if (outcome.type === "completed") {
+      logger.info(fields, "completed");
+      return;
+    }
+    const { code, message, cause } = outcome.error;
+    const details = {
+      ...fields,
+      code,
+      reason: message,
+      ...(cause instanceof Error && { cause: cause.stack }),
+    };
+    if (outcome.type === "retry")
+      logger.warn({ ...details, attempts: job.attempts }, "failed; will be tried again");
+    else if (outcome.type === "failed") logger.error(details, "failed");
+    else logger.info(details, outcome.type === "handed-back" ? "handed back" : outcome.type);
+  }
+
+  const consumers: Consumer[] = options.queues.map(({ name, concurrency }) =>
+    createConsumer({
+      broker,
+      queue: name,
+      concurrency,
+      workerName: options.name,
+      lockDuration: options.lockDuration,
+      retention: options.retention,
+      retryPolicy: (task) => policies.get(task),
+      run,
+      onError: (error) => logger.warn({ queue: name, reason: error.message }, "trouble with Redis"),
+      onStalled: (job) => logger.warn({ job, queue: name }, "a worker fell silent; its job is taken over"),
+    }),
+  );
+  const listener = listenForCancellations(broker, ({ queue, id, reason }) => {
+    const cancelled = new LovageError("JOB_CANCELLED", reason);
+    for (const consumer of consumers)
+      consumer.abort(cancelled, (job) => job.queue === queue && job.id === id);
+  });
+
+  function abortAll(why: string, matches: (task: AnyTask | undefined) => boolean): void {
+    const reason = new LovageError("WORKER_STOPPING", why);
+    const tasks = new Map<string, AnyTask>(catalogue.tasks.map((task) => [task.name, task]));
+    for (const consumer of consumers) consumer.abort(reason, (job) => matches(tasks.get(job.task)));
+  }
+
+  async function drain(): Promise<void> {
+    const drained = Promise.all(consumers.map((consumer) => consumer.drain()));
+    // A Ray job runs on without us, so there is nothing to wait for: the next worker attaches to it.
+    abortAll("the worker stops; the Ray job runs on", (task) => task?.ray !== undefined);
+    const done = new AbortController();
+    const deadline = Date.now() + options.shutdownTimeout;
+    const watch = async () => {
+      while (Date.now() < deadline) {
+        await sleep(Math.min(stillRunningInterval, deadline - Date.now()), undefined, {
+          signal: done.signal,
+        });
+        const running = consumers.flatMap((consumer) => consumer.running());
+        const seconds = Math.max(0, Math.round((deadline - Date.now()) / 1000));
+        logger.info({ running, seconds }, "waiting for jobs to finish");
+      }
+      abortAll("the worker's shutdown deadline has passed", () => true);
+    };
+    const watching = watch().catch(() => {});
+    await drained;
+    done.abort();
+    await watching;
+  }
+
+  let stopping: Promise<void> | undefined;
+  return {
+    async start() {
+      await publishManifests(broker, catalogue.tasks.map(describeTask));
+      await listener.start();
+      await reaper.start();
+      await Promise.all(consumers.map((consumer) => consumer.start()));
+    },
+    stop() {
+      stopping ??= drain().then(() => Promise.all([listener.stop(), reaper.stop()]).then(() => {}));
+      return stopping;
+    },
+  };
+}
