@@ -1,0 +1,234 @@
+"""From CSV files to one Parquet or CSV file, range by range, in the order of the rows and in constant
+memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pyarrow
+import pyarrow.csv
+import pyarrow.parquet
+import row_sink
+import sandboxed_sql
+from csv_grammar import Dialect
+from csv_rows import Reject
+from csv_source import Range, broken, joined
+from csv_survey import no_rows
+from lovage_job import Job, JobError
+from lovage_paths import DataFile, atomic_output, scratch_folder
+from row_plan import RowPlan, output_schema, work
+from row_sink import CsvSink, ParquetSink
+
+MAX_RANGE_BYTES = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Part:
+    """One range of the work, as it is sent to a process; its results lie in ``folder`` under its number."""
+
+    number: int
+    range: Range
+    folder: str
+    format: str
+    plan: RowPlan
+    dialect: Dialect
+
+
+@dataclass(frozen=True)
+class PartResult:
+    """The counts of a part, and its first rejects."""
+
+    number: int
+    bytes: int
+    written: int
+    filtered: int
+    rejected: int
+    first: list[Reject]
+
+
+@dataclass
+class Totals:
+    """``read`` = ``written`` + ``filtered`` + ``rejected``."""
+
+    written: int = 0
+    filtered: int = 0
+    rejected: int = 0
+    first: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def read(self) -> int:
+        return self.written + self.filtered + self.rejected
+
+
+Mapper = Callable[[list[Part]], Iterable[PartResult]]
+
+
+def range_size(total: int, processes: int) -> int:
+    """Bytes of a range: some for each process, so that all have work to the end, and within memory."""
+    return max(4 * 1024 * 1024, min(MAX_RANGE_BYTES, total // (4 * max(1, processes))))
+
+
+def work_part(part: Part) -> PartResult:
+    """Works on one part, in whatever process, and leaves its rows and rejects in the part's folder."""
+    con = sandboxed_sql.connect()
+    with contextlib.closing(con):
+        done = work(con, part.range, part.dialect, part.plan)
+    path = _part_path(part.folder, part.number, part.format)
+    with _renamed(path) as partial:
+        if part.format == "parquet":
+            pyarrow.parquet.write_table(done.table, partial)
+        else:
+            pyarrow.csv.write_csv(done.table, partial, pyarrow.csv.WriteOptions(include_header=False))
+    if done.rejects:
+        with _renamed(_part_path(part.folder, part.number, "rejects")) as partial:
+            _write_rejects(partial, part.range.path, done.rejects)
+    return PartResult(
+        part.number,
+        part.range.end - part.range.start,
+        done.table.num_rows,
+        done.filtered,
+        len(done.rejects),
+        done.rejects[:5],
+    )
+
+
+def convert(
+    job: Job,
+    ranges: list[Range],
+    plan: RowPlan,
+    dialect: Dialect,
+    *,
+    output: str,
+    rejects: str,
+    mapper: Mapper,
+    size: int,
+    max_rejects: int | None,
+    from_share: float,
+) -> Totals:
+    """Does the plan's work on all ranges and writes one file, and one of rejects when there are any; both
+    atomically.
+
+    Raises BadInput INPUT_CSV_BROKEN when every row is rejected, INPUT_DATASET_EMPTY when there is none, and
+    JobError TOO_MANY_REJECTS.
+    """
+    kind = row_sink.format_of(output)
+    with contextlib.closing(sandboxed_sql.connect()) as con:
+        schema = output_schema(con, plan)
+    totals = Totals()
+    with (
+        scratch_folder(job, output) as folder,
+        atomic_output(output) as partial,
+        atomic_output(rejects) as partial_rejects,
+    ):
+        parts = [Part(n, each, folder, kind, plan, dialect) for n, each in enumerate(joined(ranges, size))]
+        total_bytes, done_bytes = sum(each.range.end - each.range.start for each in parts), 0
+        waiting: dict[int, PartResult] = {}
+        following = 0
+        with (
+            row_sink.opened(kind, partial, schema) as sink,
+            open(partial_rejects, "w", encoding="utf-8", newline="") as rejected,
+        ):
+            csv.writer(rejected, lineterminator="\n").writerow(["file", "line", "column", "reason", "text"])
+            for result in mapper(parts):
+                waiting[result.number] = result
+                done_bytes += result.bytes
+                _count(totals, result, parts[result.number].range.path)
+                if max_rejects is not None and totals.rejected > max_rejects:
+                    raise _too_many(totals, max_rejects)
+                # Parts end in any order; their rows are written in the order of the file.
+                while following in waiting:
+                    _append(sink, rejected, folder, kind, waiting.pop(following))
+                    following += 1
+                job.progress(
+                    from_share + (0.99 - from_share) * done_bytes / total_bytes,
+                    "working on rows",
+                    rowsRead=totals.read,
+                    rowsWritten=totals.written,
+                    rowsRejected=totals.rejected,
+                )
+        if following != len(parts) or sink.rows != totals.written:
+            raise JobError("ROWS_LOST", f"{sink.rows} rows were written, but {totals.written} were to be")
+        if totals.read == 0:
+            raise no_rows([DataFile(parts[0].range.path, 0, "csv")])
+        if totals.rejected == totals.read:
+            first = totals.first[0]
+            raise broken(
+                first["file"], first["line"], f"none of {totals.read} rows can be used: {first['reason']}"
+            )
+    if not totals.rejected:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(rejects)
+    return totals
+
+
+def locally(parts: list[Part]) -> Iterator[PartResult]:
+    """Does the work in this process: for data so small that other processes would only cost time."""
+    return map(work_part, parts)
+
+
+def by_ray_data(parts: list[Part]) -> Iterator[PartResult]:
+    """Does the work in a Ray Data stream, one task a part, with no more in flight than the cluster has room
+    for.
+    """
+    import ray_stream
+
+    return ray_stream.mapped(parts, work_part)
+
+
+def _append(sink: CsvSink | ParquetSink, rejected: Any, folder: str, kind: str, result: PartResult) -> None:
+    path = _part_path(folder, result.number, kind)
+    sink.add(path, result.written)
+    os.unlink(path)
+    if result.rejected:
+        path = _part_path(folder, result.number, "rejects")
+        with open(path, encoding="utf-8", newline="") as part:
+            while text := part.read(1024 * 1024):
+                rejected.write(text)
+        os.unlink(path)
+
+
+def _count(totals: Totals, result: PartResult, path: str) -> None:
+    totals.written += result.written
+    totals.filtered += result.filtered
+    totals.rejected += result.rejected
+    room = 5 - len(totals.first)
+    totals.first += [
+        {"file": path, **asdict(reject), "text": reject.text[:200]} for reject in result.first[:room]
+    ]
+
+
+def _too_many(totals: Totals, most: int) -> JobError:
+    first = totals.first[0]
+    return JobError(
+        "TOO_MANY_REJECTS",
+        f"{totals.rejected} rows are rejected, more than {most}; the first: "
+        f"line {first['line']}: {first['reason']}",
+        field="maxRejects",
+        hint="mend the file, give its columns other types, or raise maxRejects",
+        retry=False,
+    )
+
+
+def _part_path(folder: str, number: int, kind: str) -> str:
+    return os.path.join(folder, f"{number:08d}.{kind}")
+
+
+@contextlib.contextmanager
+def _renamed(path: str) -> Iterator[str]:
+    # A task that Ray runs a second time, while its first try still lives, must not write into the same file.
+    partial = f"{path}.{os.getpid()}"
+    yield partial
+    os.replace(partial, path)
+
+
+def _write_rejects(path: str, source: str, rejects: list[Reject]) -> None:
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        for each in rejects:
+            writer.writerow([source, each.line, each.column or "", each.reason, each.text])

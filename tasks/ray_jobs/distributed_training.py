@@ -1,0 +1,94 @@
+"""Trains XGBoost by Ray Train on a CSV or Parquet dataset and saves a version of the model.
+
+Writes ``MODELS_DIR/<model>/<version>/`` with ``model.ubj``, ``manifest.json`` and ``validation.parquet``
+(columns ``row``, ``truth``, ``prediction``, and ``probability_<class>`` for each class), and
+``MODELS_DIR/<model>/latest``; model_store.py describes them. Another attempt of the same job finds the
+version that is there and makes no second one.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import model_store
+from features import Ignored
+from lovage_job import Job, Model, run
+from lovage_paths import model_dir
+from prepared_data import prepare
+from training import train
+from training_spec import Name, Spec, part
+
+
+class Request(Spec):
+    """What to train, and under which name."""
+
+    model: Name
+    set_latest: bool = True
+
+
+class Report(Model):
+    """The version that was made, and how good it is on the held-out rows."""
+
+    model: str
+    version: str
+    path: str
+    latest: bool
+    kind: str
+    objective: str
+    classes: list[str | bool | int | float] | None
+    metrics: dict[str, float]
+    rows: model_store.Rows
+    features: int
+    ignored: list[Ignored]
+    rounds: int
+    importance: dict[str, float]
+    fingerprint: str
+    workers: int
+    seconds: float
+    reused: bool
+
+
+def main(request: Request, job: Job) -> Report:
+    """Trains, unless an earlier attempt of the same job has finished already."""
+    began = time.monotonic()
+    folder = model_dir(job, request.model)
+    done = model_store.made_by(folder, job)
+    if done is not None:
+        current = model_store.latest(folder)
+        # Only what that attempt was kept from by its end; a newer version stays in use.
+        if request.set_latest and (current is None or current < done.version):
+            model_store.set_latest(folder, done.version)
+        return _report(done, folder, began, reused=True)
+
+    def progress(fraction: float, message: str) -> None:
+        job.progress(fraction, message)
+
+    spec = Spec.model_validate(request.model_dump(include=set(Spec.model_fields)))
+    prepared = prepare(job, spec, part(progress, 0.0, 0.2))
+    manifest = train(job, request.model, folder, spec, prepared, part(progress, 0.2, 0.98))
+    if request.set_latest:
+        model_store.set_latest(folder, manifest.version)
+    job.progress(1.0, f"saved {request.model} {manifest.version}")
+    return _report(manifest, folder, began, reused=False)
+
+
+def _report(manifest: model_store.Manifest, folder: str, began: float, *, reused: bool) -> Report:
+    fields: dict[str, Any] = {
+        "path": f"{folder}/{manifest.version}",
+        "latest": model_store.latest(folder) == manifest.version,
+        "kind": manifest.target.kind,
+        "objective": manifest.target.objective,
+        "classes": manifest.target.classes,
+        "features": len(manifest.columns),
+        "importance": dict(list(manifest.importance.items())[:20]),
+        "fingerprint": manifest.data.fingerprint,
+        "seconds": round(time.monotonic() - began, 3),
+        "reused": reused,
+    }
+    same = ("model", "version", "metrics", "rows", "ignored", "rounds", "workers")
+    return Report(**fields, **{name: getattr(manifest, name) for name in same})
+
+
+if __name__ == "__main__":
+    run(main, Request)
