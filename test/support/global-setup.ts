@@ -1,0 +1,31 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestProject } from "vitest/node";
+import { startValkey } from "../../src/dev/valkey.ts";
+import { freePort } from "./free-port.ts";
+import { startOwnRay } from "./own-ray.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** A real Valkey for the whole run; each test has a prefix of its own. */
+    redisUrl: string;
+    /** A real Ray head of 2 CPUs for the whole run. */
+    rayAddress: string;
+  }
+}
+
+/** One Valkey and one Ray for the whole run: starting a Ray costs ten seconds. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const dir = await mkdtemp(join(tmpdir(), "lovage-valkey-"));
+  const [redis, ray] = await Promise.all([
+    freePort().then((port) => startValkey({ port, dir, path: process.env["PATH"] })),
+    startOwnRay(),
+  ]);
+  project.provide("redisUrl", redis.url);
+  project.provide("rayAddress", ray.address);
+  return async () => {
+    await Promise.all([redis.stop(), ray.stop()]);
+    await rm(dir, { recursive: true, force: true });
+  };
+}

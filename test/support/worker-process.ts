@@ -1,0 +1,11 @@
+/** A worker with the test catalogue, as a process of its own that a test may kill. Settings come by the environment. */
+
+import { runWorker } from "../../src/bin/worker.ts";
+import { loadConfig } from "../../src/config/index.ts";
+import { testCatalogue } from "./catalogue.ts";
+
+const config = loadConfig([{ name: "the environment", own: false, variables: process.env }]);
+process.exitCode = await runWorker(config, {}, async () => ({
+  catalogue: testCatalogue,
+  programsFolder: process.env["LOVAGE_TEST_PROGRAMS"] ?? "",
+}));

@@ -1,0 +1,216 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { inject } from "vitest";
+import { type Client, type ClientOptions, createClient } from "#client";
+import type { Catalogue } from "#task";
+import { createLogger } from "../../src/observe/logger.ts";
+import { type Broker, openBroker } from "../../src/queue/broker.ts";
+import { createClusterOperations } from "../../src/ray/cluster.ts";
+import { createProgramPackage } from "../../src/ray/program.ts";
+import { createRayRunner } from "../../src/ray/runner.ts";
+import { createRayClient } from "../../src/ray-client-http/index.ts";
+import type { TaskSettings } from "../../src/task/context.ts";
+import type { QueueName } from "../../src/task/definition.ts";
+import { createWorker, type WorkerOptions } from "../../src/worker/worker.ts";
+import { type TestTasks, testCatalogue, testPrograms } from "./catalogue.ts";
+
+/** A test's own queues in the shared Redis, its own folders, and whatever it starts, all gone at the end. */
+export interface World {
+  readonly prefix: string;
+  readonly redis: { url: string; prefix: string };
+  readonly broker: Broker;
+  readonly client: Client<TestTasks>;
+  readonly datasetsDir: string;
+  /** A worker inside this process. */
+  worker(options?: WorkerSettings): Promise<RunningWorker>;
+  /** A worker in a process of its own, which the test may kill; resolves when it is ready. */
+  workerProcess(environment?: Record<string, string>): Promise<WorkerProcess>;
+  /** The submission ids under which the cluster really ran a job's program. */
+  runs(jobId: string): string[];
+  close(): Promise<void>;
+}
+
+interface WorkerSettings
+  extends Partial<Pick<WorkerOptions, "lockDuration" | "shutdownTimeout" | "retention" | "name">> {
+  queues?: readonly QueueName[];
+  concurrency?: number;
+  catalogue?: Catalogue;
+  settings?: Partial<TaskSettings>;
+  rayAddress?: string;
+  /** Milliseconds a Ray job waits for a silent cluster. */
+  unavailableTimeout?: number;
+}
+
+export interface RunningWorker {
+  stop(): Promise<void>;
+}
+
+export interface WorkerProcess extends RunningWorker {
+  readonly process: ChildProcess;
+  /** Everything it printed so far. */
+  output(): string;
+  kill(): Promise<void>;
+}
+
+const retention = {
+  result: { age: 60_000, count: 1000 },
+  failure: { age: 60_000, count: 1000 },
+  logLines: 100,
+};
+
+export interface WorldOptions {
+  redisUrl?: string;
+  rayAddress?: string;
+  client?: Partial<ClientOptions>;
+}
+
+export async function createWorld(options: WorldOptions = {}): Promise<World> {
+  const prefix = `test-${randomUUID().slice(0, 8)}`;
+  const redis = { url: options.redisUrl ?? inject("redisUrl"), prefix };
+  const rayAddress = options.rayAddress ?? inject("rayAddress");
+  const broker = await openBroker({ redis });
+  const client = createClient<TestTasks>({ redis, catalogue: testCatalogue, ...options.client });
+  const folder = mkdtempSync(join(tmpdir(), "lovage-world-"));
+  const programs = testPrograms();
+  const running: RunningWorker[] = [];
+
+  return {
+    prefix,
+    redis,
+    broker,
+    client,
+    datasetsDir: folder,
+    async worker(settings = {}) {
+      const logger = await createLogger({ level: "silent", format: "json" });
+      const ray = createRayClient({ address: settings.rayAddress ?? rayAddress });
+      const rayRunner = createRayRunner({
+        client: ray,
+        programs: createProgramPackage(ray, programs),
+        settings: {
+          datasetsDir: folder,
+          modelsDir: folder,
+          uriSchemes: [],
+          pip: undefined,
+          unavailableTimeout: settings.unavailableTimeout ?? 60_000,
+        },
+      });
+      const workerBroker = await openBroker({ redis });
+      const queues = settings.queues ?? ["ml", "data", "default"];
+      const worker = createWorker({
+        name: settings.name ?? "test-worker",
+        queues: queues.map((name) => ({ name, concurrency: settings.concurrency ?? 2 })),
+        broker: workerBroker,
+        catalogue: settings.catalogue ?? testCatalogue,
+        rayRunner,
+        cluster: createClusterOperations(ray),
+        settings: { ...taskSettings(folder), ...settings.settings },
+        logger,
+        shutdownTimeout: settings.shutdownTimeout ?? 5000,
+        lockDuration: settings.lockDuration ?? 5000,
+        retention: settings.retention ?? retention,
+      });
+      await worker.start();
+      const handle = {
+        stop: once(async () => {
+          await worker.stop();
+          await Promise.all([workerBroker.close(), ray.close()]);
+        }),
+      };
+      running.push(handle);
+      return handle;
+    },
+    async workerProcess(environment = {}) {
+      const script = fileURLToPath(new URL("worker-process.ts", import.meta.url));
+      const child = spawn(process.execPath, [script], {
+        stdio: ["ignore", "pipe", "pipe", "ipc"],
+        env: {
+          PATH: process.env["PATH"] ?? "",
+          REDIS_URL: redis.url,
+          REDIS_PREFIX: prefix,
+          RAY_ADDRESS: rayAddress,
+          DATASETS_DIR: folder,
+          MODELS_DIR: folder,
+          WORKER_LOCK_DURATION: "3s",
+          LOVAGE_TEST_PROGRAMS: programs,
+          ...environment,
+        },
+      });
+      let output = "";
+      child.stdout?.on("data", (chunk) => (output += String(chunk)));
+      child.stderr?.on("data", (chunk) => (output += String(chunk)));
+      const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+      await Promise.race([
+        new Promise<void>((resolve) => child.once("message", () => resolve())),
+        ended.then(() => Promise.reject(new Error(`the worker ended before it was ready:\n${output}`))),
+      ]);
+      const end = async (signal: NodeJS.Signals) => {
+        if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+        await ended;
+      };
+      const handle = {
+        process: child,
+        output: () => output,
+        stop: () => end("SIGTERM"),
+        kill: () => end("SIGKILL"),
+      };
+      running.push({ stop: handle.kill });
+      return handle;
+    },
+    runs(jobId) {
+      const ledger = join(folder, `runs-${jobId}`);
+      return existsSync(ledger) ? readFileSync(ledger, "utf8").trim().split("\n") : [];
+    },
+    async close() {
+      await Promise.all(running.map((worker) => worker.stop()));
+      await client.close();
+      for await (const keys of broker.redis.scanStream({ match: `${prefix}:*`, count: 1000 })) {
+        if (keys.length > 0) await broker.redis.unlink(...keys);
+      }
+      await broker.close();
+      rmSync(folder, { recursive: true, force: true });
+      rmSync(programs, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Looks until a condition holds; fails with what it waited for. */
+export async function eventually<T>(
+  what: string,
+  look: () => Promise<T | undefined | false> | T | undefined | false,
+  timeout = 30_000,
+): Promise<T> {
+  const deadline = Date.now() + timeout;
+  for (;;) {
+    const value = await look();
+    if (value !== undefined && value !== false) return value;
+    if (Date.now() > deadline) throw new Error(`waited ${timeout} ms in vain: ${what}`);
+    await sleep(25);
+  }
+}
+
+function taskSettings(folder: string): TaskSettings {
+  return {
+    expectedNodes: 1,
+    expectedCpus: 2,
+    datasetsDir: folder,
+    modelsDir: folder,
+    healthChannels: ["log"],
+    webhookUrl: undefined,
+    smtpUrl: undefined,
+    emailFrom: undefined,
+    emailTo: undefined,
+  };
+}
+
+function once(run: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => {
+    done ??= run();
+    return done;
+  };
+}
