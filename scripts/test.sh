@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Sets everything up and runs all tests: lint, types, Vitest on a real Valkey and a real Ray, pytest on the Ray programs.
+# Arguments go to Vitest, and pytest is then left out: ./scripts/test.sh test/core
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/setup.sh
+source scripts/setup.sh
+
+reports=$(mktemp -d)
+trap 'rm -rf "$reports"' EXIT
+failed=0
+
+step() {
+  local what=$1 begun=$SECONDS
+  shift
+  printf '\n== %s\n' "$what"
+  if "$@"; then
+    printf '== %s: done in %d s\n' "$what" $((SECONDS - begun))
+  else
+    printf '== %s: FAILED after %d s\n' "$what" $((SECONDS - begun))
+    failed=1
+  fi
+}
+
+if (($# == 0)); then
+  step "lint" biome check .
+  step "types" tsc --noEmit
+fi
+step "vitest" vitest run --reporter=default --reporter=junit --outputFile.junit="$reports/vitest.xml" "$@"
+if (($# == 0)); then
+  step "pytest" .venv/bin/python -m pytest test/ray_jobs -q --junitxml="$reports/pytest.xml"
+fi
+
+# A runner that crashed leaves no report; the failed step still counts.
+shopt -s nullglob
+.venv/bin/python scripts/count_tests.py "$failed" "$reports"/*.xml
