@@ -62,9 +62,13 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   const held = new Map<string, { delivery: Delivery; controller: AbortController }>();
   let worker: Worker | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let draining = false;
 
   async function handle(job: Job, token = ""): Promise<unknown> {
     const id = job.id ?? "";
+    // BullMQ runs what it fetched while it closes: jobs on their way, and, woken by the hand-back, the very job that
+    // was just handed back.
+    if (draining) return handBackUnstarted(options, job, token);
     const controller = new AbortController();
     const delivery = hold(options, job, id, token, controller.signal);
     held.set(id, { delivery, controller });
@@ -125,6 +129,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       await worker.waitUntilReady();
     },
     async drain() {
+      draining = true;
       clearInterval(timer);
       await worker?.close();
     },
@@ -178,6 +183,14 @@ async function end(
   const thrown = type === "retry" ? new Error(reason) : new UnrecoverableError(reason);
   if (error.stack !== undefined) thrown.stack = error.stack;
   throw thrown;
+}
+
+async function handBackUnstarted(options: ConsumerOptions, job: Job, token: string): Promise<never> {
+  const { broker, queue } = options;
+  // BullMQ counts a fetch as a start; an expiry must still find that the job never started.
+  await broker.redis.hincrby(broker.keys.job(queue, job.id ?? ""), "ats", -1);
+  await job.moveToWait(token);
+  throw new WaitingError();
 }
 
 async function setHeld(

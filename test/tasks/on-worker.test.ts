@@ -7,7 +7,7 @@ let world: World;
 let client: Client<Tasks>;
 beforeAll(async () => {
   world = await createWorld();
-  await world.worker({ catalogue, settings: { expectedNodes: 1, expectedCpus: 2 } });
+  await world.worker({ catalogue });
   client = createClient<Tasks>({ redis: world.redis });
 });
 afterAll(async () => {
@@ -29,31 +29,6 @@ test("the eleven tasks are there, under the names that clients use", async () =>
     "tasks.simple_tasks.ping",
     "tasks.simple_tasks.send_notification",
   ]);
-});
-
-test("the health of a real Ray and a real Redis is ok, twice, and nobody is told", async () => {
-  for (const _round of [1, 2]) {
-    const job = await client.enqueue("tasks.simple_tasks.check_cluster_health", {});
-    expect(await job.result({ timeout: "20s" })).toMatchObject({ verdict: "ok", reasons: [], notified: [] });
-  }
-});
-
-test("a cluster that is smaller than expected is degraded, and that is told once", async () => {
-  const small = await createWorld();
-  await small.worker({ catalogue, settings: { expectedNodes: 9, expectedCpus: 25 } });
-  const caller = createClient<Tasks>({ redis: small.redis });
-  const check = async () =>
-    (await caller.enqueue("tasks.simple_tasks.check_cluster_health", {})).result({ timeout: "20s" });
-  const first = await check();
-  expect(first).toMatchObject({ verdict: "degraded" });
-  expect(first.reasons.map((reason) => reason.code)).toEqual(["RAY_NODES_MISSING", "RAY_CPUS_MISSING"]);
-  expect(first.notified).toHaveLength(1);
-  expect(await (await caller.get(first.notified[0] ?? "")).result({ timeout: "10s" })).toMatchObject({
-    sent: ["log"],
-  });
-  expect((await check()).notified).toEqual([]);
-  await caller.close();
-  await small.close();
 });
 
 test("the same notification id is sent once", async () => {
