@@ -76,6 +76,8 @@ fi
 if [[ $(cat node_modules/.lovage-stamp 2>/dev/null) != "$npm_stamp" ]]; then
   echo "Installing Node packages, a pinned Node.js among them …"
   with_signs_of_life "npm ci" npm ci --no-audit --no-fund --loglevel=error
+  # So that npx finds the checkout's own program: without it npx installs the checkout anew, and warns of an old Node.
+  ln -sf ../../src/bin/lovage.ts node_modules/.bin/lovage
   echo "$npm_stamp" >node_modules/.lovage-stamp
 fi
 
