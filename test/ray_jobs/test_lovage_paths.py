@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import http.server
 import os
+import socket
+import threading
 from pathlib import Path
 
+import fsspec
 import pytest
+
+import lovage_job
 from conftest import JobEnv
 from lovage_job import BadInput
-from lovage_paths import PARTIAL_PREFIX, atomic_output, input_files, inside, model_dir, output_file
+from lovage_paths import (
+    PARTIAL_PREFIX,
+    atomic_output,
+    check_replaceable,
+    input_files,
+    inside,
+    model_dir,
+    output_file,
+    refuse_input_as_output,
+)
 
 
 def code_of(call, *args, **kwargs) -> str:
@@ -144,13 +159,113 @@ def test_output_appears_whole_or_not_at_all(job_env: JobEnv) -> None:
     assert Path(path).read_text() == "one"
 
     folder = output_file(job, "new/parts", field="output")
-    for text in ("one", "two"):
+    for parts in (2, 1):
         with atomic_output(folder) as partial:
-            write(Path(partial) / "sub" / text, text)
-    assert sorted(os.listdir(data / "new" / "parts" / "sub")) == ["two"]
+            for number in range(parts):
+                write(Path(partial) / f"part-{number:05d}.parquet", f"of {parts}")
+    assert [p.read_text() for p in (data / "new" / "parts").iterdir()] == ["of 1"]
     with pytest.raises(RuntimeError), atomic_output(folder) as partial:
         write(Path(partial) / "x")
         raise RuntimeError
     assert [p for p in data.rglob("*") if p.name.startswith(".")] == []
     assert code_of(output_file, job, ".", field="output") == "INPUT_PATH_INVALID"
     assert code_of(output_file, job, "new/folder/out.csv/x.csv", field="output") == "INPUT_PATH_INVALID"
+
+
+def test_only_earlier_output_is_replaced(job_env: JobEnv) -> None:
+    job, data = job_env.job, job_env.datasets
+    write(data / "sales" / "raw.csv")
+    write(data / "mixed" / "part-00000.parquet")
+    (data / "mixed" / "part-00001.parquet").mkdir()
+    write(data / "scored" / "part-00000.parquet")
+    write(data / "scored" / f"{PARTIAL_PREFIX}x.12345678.y" / "part-00000.parquet")
+    (data / "empty").mkdir()
+    write(data / "file.csv")
+
+    def replaced(name: str, *, folder: bool) -> None:
+        with atomic_output(output_file(job, name, field="output")) as partial:
+            write(Path(partial) / "part-00000.parquet" if folder else Path(partial), "new")
+
+    before = sorted(str(p) for p in data.rglob("*"))
+    for name, folder in (("sales", True), ("mixed", True), ("file.csv", True), ("sales", False)):
+        assert code_of(check_replaceable, str(data / name), folder=folder) == "INPUT_OUTPUT_EXISTS", name
+        assert code_of(replaced, name, folder=folder) == "INPUT_OUTPUT_EXISTS", name
+    assert sorted(str(p) for p in data.rglob("*")) == before
+    for name in ("scored", "empty"):
+        replaced(name, folder=True)
+        assert [p.read_text() for p in (data / name).iterdir()] == ["new"]
+    replaced("file.csv", folder=False)
+    assert (data / "file.csv").read_text() == "new"
+
+
+def test_a_model_is_no_place_for_output(job_env: JobEnv) -> None:
+    job, models = job_env.job, job_env.models
+    write(models / "flowers" / "20260101T000000Z-0123456789" / "manifest.json")
+    (models / "first" / f"{PARTIAL_PREFIX}0123456789ab").mkdir(parents=True)  # its training runs
+    for path in ("flowers", "flowers/x.csv", "flowers/20260101T000000Z-0123456789/validation.parquet", "first"):
+        assert code_of(output_file, job, str(models / path), field="output") == "INPUT_OUTPUT_IS_MODEL", path
+    for path in ("_searches/1/trials.csv", "reports/x.csv"):
+        assert output_file(job, str(models / path), field="output") == str(models / path)
+
+
+def test_a_folder_of_a_store_is_replaced_whole(job_env: JobEnv) -> None:
+    store = fsspec.filesystem("memory")
+    uri = f"memory://{job_env.root.name}/scored"
+    for parts in (2, 1):
+        with atomic_output(uri) as partial:
+            for number in range(parts):
+                write(Path(partial) / f"part-{number:05d}.parquet", f"of {parts}")
+    assert [store.cat(p) for p in store.find(uri)] == [b"of 1"]
+    assert store.find(uri) == [f"/{job_env.root.name}/scored/part-00000.parquet"]
+    store.pipe(f"{uri}/raw.csv", b"a\n1\n")
+    assert code_of(check_replaceable, uri, folder=True) == "INPUT_OUTPUT_EXISTS"
+    assert code_of(check_replaceable, uri, folder=False) == "INPUT_OUTPUT_EXISTS"
+    assert code_of(check_replaceable, f"{uri}/raw.csv", folder=True) == "INPUT_OUTPUT_EXISTS"
+
+
+def test_output_is_not_what_is_read(job_env: JobEnv) -> None:
+    job = lovage_job.Job({**job_env.environ, "LOVAGE_URI_SCHEMES": "memory"})
+    write(job_env.datasets / "d" / "a.csv")
+    uri = f"memory://{job_env.root.name}/d"
+    fsspec.filesystem("memory").pipe(f"{uri}/a.csv", b"a\n1\n")
+    for text, paths in (("d", [str(job_env.datasets / "d")]), (uri, [uri])):
+        files = input_files(job, text, field="dataset")
+        for path in [*paths, f"{paths[0]}/", f"{paths[0]}/a.csv"]:
+            assert code_of(refuse_input_as_output, path, files, field="output") == "INPUT_OUTPUT_IS_INPUT"
+        refuse_input_as_output(f"{paths[0]}/b.csv", files, field="output")
+
+
+def test_a_store_that_does_not_answer_is_worth_another_attempt(job_env: JobEnv) -> None:
+    job = lovage_job.Job({**job_env.environ, "LOVAGE_URI_SCHEMES": "http"})
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(lovage_job.JobError) as caught:
+        input_files(job, f"http://127.0.0.1:{port}/a.csv", field="dataset")
+    assert (caught.value.code, caught.value.retry) == ("DATASET_UNAVAILABLE", True)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "retry"),
+    [
+        (404, "INPUT_DATASET_MISSING", False),
+        (403, "INPUT_DATASET_MISSING", False),
+        (503, "DATASET_UNAVAILABLE", True),
+    ],
+)
+def test_what_a_store_answers_decides(job_env: JobEnv, status: int, code: str, retry: bool) -> None:
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(status)
+
+        do_HEAD = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    job = lovage_job.Job({**job_env.environ, "LOVAGE_URI_SCHEMES": "http"})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(lovage_job.JobError) as caught:
+            input_files(job, f"http://127.0.0.1:{server.server_port}/a.csv", field="dataset")
+        server.shutdown()
+    assert (caught.value.code, caught.value.retry) == (code, retry)
