@@ -154,6 +154,14 @@ def feature_types(columns: Sequence[Column]) -> list[str]:
     return ["c" if c.type == "category" else "q" for c in columns]
 
 
+def xgboost_names(columns: Sequence[Column]) -> list[str]:
+    """What XGBoost calls the columns: by their names, or ``f0``, ``f1``, ... when one of them has a character
+    that it refuses."""
+    own = [c.name for c in columns]
+    refused = any(not name or set(name) & set("[]<") for name in own)
+    return [f"f{place}" for place in range(len(own))] if refused else own
+
+
 class Filling:
     """Feature matrices of known height, filled batch by batch: no second copy of the data is ever made."""
 

@@ -2,7 +2,8 @@
 
 A row's side follows from its own content and the seed, not from its place: the same row stays on the same
 side when rows are added, files are split or the order changes. So a model that is trained again is judged on
-rows that neither it nor its predecessor has learned from, and equal rows do not lie on both sides.
+rows that neither it nor its predecessor has learned from. Equal rows are told apart by counting them: copies
+lie on both sides, in the same proportion as all rows, for together they may be a great part of a dataset.
 """
 
 from __future__ import annotations
@@ -26,6 +27,21 @@ def row_hashes(batch: pa.RecordBatch, kinds: Sequence[str]) -> np.ndarray:
     for column, kind in zip(batch.columns, kinds, strict=True):
         hashes = _mix(hashes * np.uint64(31) + _value_hashes(column, kind))
     return hashes
+
+
+def distinct(hashes: np.ndarray) -> np.ndarray:
+    """Hashes of rows of which some are equal, made different: the first, second, ... copy of a row gets a
+    hash of its own.
+
+    Which copy is which does not matter, as they are equal; and a new copy leaves the others as they are.
+    """
+    order = np.argsort(hashes, kind="stable")
+    ordered = hashes[order]
+    places = np.arange(len(hashes))
+    first = np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(hashes)]
+    copies = np.empty(len(hashes), np.uint64)
+    copies[order] = places - np.maximum.accumulate(np.where(first, places, 0))
+    return _mix(hashes + _mix(copies))
 
 
 def held_out(hashes: np.ndarray, classes: np.ndarray | None, fraction: float, seed: int) -> np.ndarray:
@@ -78,6 +94,6 @@ def _value_hashes(column: pa.Array, kind: str) -> np.ndarray:
         digests = [hashlib.blake2b(w.encode(), digest_size=8).digest() for w in words]
         table = np.append(np.frombuffer(b"".join(digests), "<u8").astype(np.uint64), _MISSING)
         return table[pc.fill_null(encoded.indices, len(words)).to_numpy(zero_copy_only=False)]
-    numbers = as_kind(column, kind).cast(pa.float64(), safe=False)
+    numbers = as_kind(column, "number" if kind == "integer" else kind).cast(pa.float64(), safe=False)
     values = numbers.to_numpy(zero_copy_only=False).astype(np.float64) + 0.0  # -0.0 becomes 0.0
     return np.where(np.isnan(values), _MISSING, values.view(np.uint64))

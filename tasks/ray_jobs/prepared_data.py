@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,7 @@ from features import (
     encode,
     missing_column,
 )
-from held_out import held_out, row_hashes
+from held_out import distinct, held_out, row_hashes
 from lovage_job import BadInput, Job, JobError
 from lovage_paths import DataFile, input_files
 from tabular import Scan, read_rows, scan
@@ -69,8 +70,9 @@ def prepare(job: Job, spec: Spec, progress: Progress) -> Prepared:
     seconds."""
     params = clean_params(spec.params)
     files = input_files(job, spec.dataset, field="dataset")
-    progress(0.0, f"reading {len(files)} file{'s' if len(files) > 1 else ''}")
-    found = scan(files, lambda done, of: progress(0.5 * done / of, f"reading file {done + 1} of {of}"))
+    what = f"reading {len(files)} file{'s' if len(files) > 1 else ''}"
+    progress(0.0, what)
+    found = scan(files, lambda fraction: progress(0.5 * fraction, what))
     if spec.target not in found.kinds:
         raise missing_column("INPUT_TARGET_MISSING", spec.target, found.kinds, "target")
     columns, ignored = choose(found.kinds, spec.target, spec.features, spec.exclude, spec.categorical)
@@ -92,9 +94,18 @@ def prepare(job: Job, spec: Spec, progress: Progress) -> Prepared:
             field="dataset",
             value=spec.dataset,
         )
+    hashes = distinct(hashes)
     out = held_out(
         hashes[present], encoded[present] if target.classes else None, spec.validation_fraction, spec.seed
     )
+    if not out.any():
+        raise BadInput(
+            "INPUT_TOO_FEW_ROWS",
+            f"target: no value of {spec.target} occurs twice, so that no row can be held out",
+            field="target",
+            value=spec.target,
+            hint="is it the right column? a text to predict must be one of a few classes",
+        )
     sides = np.full(found.total, LEFT_OUT, np.uint8)
     sides[present] = np.where(out, VALIDATION, TRAIN)
     return Prepared(files, found, categories.fill(columns), ignored, target, sides, hashes, params)
@@ -108,9 +119,11 @@ def load_rows(
     sides: np.ndarray,
     start: int = 0,
     stop: int | None = None,
+    *,
+    read: Callable[[float], None] = lambda _: None,
 ) -> tuple[dict[int, Filling], dict[int, np.ndarray]]:
     """Rows ``start`` to ``stop`` as numbers: those to learn from and those held out, and their places in the
-    dataset.
+    dataset. ``read`` is told which share of them has been read.
 
     Raises JobError DATASET_CHANGED when the dataset is no longer the one that was prepared.
     """
@@ -126,6 +139,7 @@ def load_rows(
             for side, share in shares.items():
                 share.add(matrix[here == side], labels[here == side])
             seen = first + batch.num_rows
+            read((seen - start) / max(1, end - start))
     except pa.ArrowInvalid as error:
         raise _changed() from error
     if seen != end:

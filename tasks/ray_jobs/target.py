@@ -60,11 +60,15 @@ class Target(Model):
         """Numbers, or indexes of classes; NaN where the value is missing, -1 where the class is unknown."""
         values = as_kind(array, self.type)
         if self.classes is None:
-            numbers = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
+            numbers = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
             return np.where(np.isfinite(numbers), numbers, np.nan)
         codes = pc.fill_null(pc.index_in(values, value_set=self.class_values()), -1)
         numbers = codes.cast(pa.float64()).to_numpy(zero_copy_only=False).copy()
-        numbers[pc.is_null(values, nan_is_null=True).to_numpy(zero_copy_only=False)] = np.nan
+        missing = pc.is_null(values, nan_is_null=True)
+        if self.type == "number":
+            # As find_target has it: no class is infinite.
+            missing = pc.or_(missing, pc.is_inf(pc.fill_null(values, 0.0)))
+        numbers[missing.to_numpy(zero_copy_only=False)] = np.nan
         return numbers
 
     def class_values(self) -> pa.Array:
@@ -104,16 +108,17 @@ def find_target(name: str, kind: str, values: pa.ChunkedArray, objective: Object
             value=only,
         )
     present = len(typed) - typed.null_count
-    if _is_regression(kind, objective, len(known), present):
+    # Many tools write whole numbers as 0.0 and 1.0, above all where a value is missing.
+    whole = kind == "integer" or (kind == "number" and pc.all(pc.equal(known, pc.floor(known))).as_py())
+    if _is_regression(whole, kind, objective, len(known), present):
         return _regression(name, kind, objective, known)
     return _classification(name, kind, objective, known)
 
 
-def _is_regression(kind: str, objective: Objective, different: int, present: int) -> bool:
+def _is_regression(whole: bool, kind: str, objective: Objective, different: int, present: int) -> bool:
     if objective == "auto":
-        whole = kind == "integer"
         few = different == 2 or (different <= FEW_CLASSES and present >= 5 * different)
-        return kind == "number" or (whole and not few)
+        return kind in ("integer", "number") and not (whole and few)
     return objective == "regression" or objective.startswith(("reg:", "count:"))
 
 

@@ -1,6 +1,6 @@
 """What runs in each training worker of Ray Train, and XGBoost's view of rows and predictions.
 
-Writes into the shared scratch folder: ``model.ubj`` and ``round.json`` (the round that is done; rank 0
+Writes into the shared scratch folder: ``model.ubj`` and ``round.json`` (how far it is; rank 0
 alone), and ``validation-<rank>.npz`` with the predictions for its share of the held-out rows.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 import model_store
-from features import Column, Filling, feature_types
+from features import Column, Filling, feature_types, xgboost_names
 from lovage_paths import DataFile
 from prepared_data import TRAIN, VALIDATION, load_rows
 from target import Target
@@ -33,10 +33,11 @@ def train_share(config: dict[str, Any]) -> None:
     sides = np.load(os.path.join(config["work"], "sides.npy"), mmap_mode="r", allow_pickle=False)
     start, stop = len(sides) * rank // size, len(sides) * (rank + 1) // size
     files = [DataFile(**f) for f in config["files"]]
-    shares, numbers = load_rows(files, config["rows"], columns, target, sides, start, stop)
+    told = _Told(os.path.join(config["work"], "round.json")) if rank == 0 else None
+    read = (lambda share: told.tell({"round": 0, "read": share})) if told else lambda _: None
+    shares, numbers = load_rows(files, config["rows"], columns, target, sides, start, stop, read=read)
     train, validation = (matrix_of(shares[side], columns) for side in (TRAIN, VALIDATION))
-    watch = _Round(os.path.join(config["work"], "round.json"), config["rounds"]) if rank == 0 else None
-    callbacks: list[Any] = [watch] if watch else []
+    callbacks: list[Any] = [_watch(told, config["rounds"])] if told else []
     if config["early_stopping_rounds"]:
         stopping = xgboost.callback.EarlyStopping(
             config["early_stopping_rounds"],
@@ -65,13 +66,18 @@ def train_share(config: dict[str, Any]) -> None:
 
 
 def matrix_of(rows: Filling, columns: list[Column]) -> Any:
-    """An XGBoost matrix with names and types of the columns."""
+    """An XGBoost matrix of rows with labels."""
+    return named_matrix(rows.matrix, rows.labels, columns)
+
+
+def named_matrix(matrix: np.ndarray, labels: np.ndarray | None, columns: list[Column]) -> Any:
+    """An XGBoost matrix with names and types of the columns, with or without labels."""
     import xgboost
 
     return xgboost.DMatrix(
-        rows.matrix,
-        label=rows.labels,
-        feature_names=[c.name for c in columns],
+        matrix,
+        label=labels,
+        feature_names=xgboost_names(columns),
         feature_types=feature_types(columns),
         enable_categorical=True,
     )
@@ -83,22 +89,30 @@ def predict(booster: Any, matrix: Any, target: Target) -> np.ndarray:
     return np.column_stack([1 - values, values]) if target.kind == "binary" else values
 
 
-class _Round:
-    """Rank 0 tells its round by a file: it costs no process, and the program sees it on every node."""
+class _Told:
+    """Rank 0 tells how far it is by a file: it costs no process, and the program sees it on every node."""
 
-    def __new__(cls, path: str, rounds: int) -> Any:
-        import xgboost
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._last = 0.0
 
-        class Watch(xgboost.callback.TrainingCallback):
-            last = 0.0
+    def tell(self, what: dict[str, Any], *, at_once: bool = False) -> None:
+        """Five times a second at most."""
+        if at_once or time.monotonic() - self._last > 0.2:
+            self._last = time.monotonic()
+            with open(f"{self._path}.new", "w", encoding="utf-8") as handle:
+                json.dump(what, handle)
+            os.replace(f"{self._path}.new", self._path)
 
-            def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-                if time.monotonic() - self.last > 0.2 or epoch + 1 == rounds:
-                    self.last = time.monotonic()
-                    metric, values = next(iter(evals_log["validation"].items()))
-                    with open(f"{path}.new", "w", encoding="utf-8") as handle:
-                        json.dump({"round": epoch + 1, "metric": metric, "value": values[-1]}, handle)
-                    os.replace(f"{path}.new", path)
-                return False
 
-        return Watch()
+def _watch(told: _Told, rounds: int) -> Any:
+    import xgboost
+
+    class Watch(xgboost.callback.TrainingCallback):
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            metric, values = next(iter(evals_log["validation"].items()))
+            now = {"round": epoch + 1, "metric": metric, "value": values[-1]}
+            told.tell(now, at_once=epoch + 1 == rounds)
+            return False
+
+    return Watch()

@@ -9,6 +9,9 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+_CODE = r"^[+-]?0[0-9xX]"
+_LONG = r"^[+-]?[0-9]{19,}$"
+
 
 def as_kind(array: pa.Array, kind: str) -> pa.Array:
     """The values as booleans, int64, float64, float64 days since 1970 (``time``), or strings (``category``).
@@ -21,7 +24,8 @@ def as_kind(array: pa.Array, kind: str) -> pa.Array:
     if kind == "integer":
         return array.cast(pa.int64())
     if kind == "number":
-        return array.cast(pa.float64())
+        # A number has 53 bits: longer whole numbers are rounded, as they are for any model.
+        return array.cast(pa.float64(), safe=False)
     if kind == "time":
         stamps = _stamps(array) if text else array.cast(pa.timestamp("us"), safe=False)
         return pc.divide(stamps.cast(pa.int64()).cast(pa.float64()), 86_400e6)
@@ -32,7 +36,7 @@ def typed(array: pa.Array, kind: str) -> pa.Array:
     """Text as values of its column's kind: as :func:`as_kind`, but a time becomes a timestamp (UTC)."""
     if kind == "time":
         return _stamps(array).cast(pa.timestamp("us"))
-    return array.cast(pa.string()) if kind == "empty" else as_kind(array, kind)
+    return as_kind(array, kind)
 
 
 def kind_of_text(text: str) -> str:
@@ -59,7 +63,7 @@ def kind_of(array: pa.Array, from_csv: bool) -> str:
     if pa.types.is_boolean(kind):
         return "boolean"
     if pa.types.is_integer(kind):
-        return "integer"
+        return "number" if pa.types.is_uint64(kind) and pc.max(array).as_py() >= 2**63 else "integer"
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return "number"
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
@@ -79,6 +83,13 @@ def kind_of(array: pa.Array, from_csv: bool) -> str:
 
 
 def _fits(values: pa.Array, kind: str) -> bool:
+    # Codes such as 007, and whole numbers beyond 64 bits, would be others as numbers.
+    if kind in ("integer", "number") and pc.any(pc.match_substring_regex(values, _CODE)).as_py():
+        return False
+    if kind == "number":
+        long = values.filter(pc.match_substring_regex(values, _LONG))
+        if len(long) and not _fits(long, "integer"):
+            return False
     try:
         as_kind(values, kind)
     except pa.ArrowInvalid:
