@@ -2,8 +2,11 @@
 
 Writes ``MODELS_DIR/<model>/<version>/`` with ``model.ubj``, ``manifest.json`` and ``validation.parquet``
 (columns ``row``, ``truth``, ``prediction``, and ``probability_<class>`` for each class), and
-``MODELS_DIR/<model>/latest``; model_store.py describes them. Another attempt of the same job finds the
-version that is there and makes no second one.
+``MODELS_DIR/<model>/latest``; model_store.py describes them. Another attempt of the same job with the same
+request finds the version that is there and makes no second one.
+
+With ``earlyStoppingRounds`` the number of rounds is chosen on the held-out rows, which the metrics are measured
+on too: they are then a little too good. A search's cross-validation tells how well such a model does on others.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import model_store
 from features import Ignored
 from lovage_job import Job, Model, run
 from lovage_paths import model_dir
+from model_lock import locked
 from prepared_data import prepare
 from training import train
 from training_spec import Name, Spec, part
@@ -53,12 +57,14 @@ def main(request: Request, job: Job) -> Report:
     """Trains, unless an earlier attempt of the same job has finished already."""
     began = time.monotonic()
     folder = model_dir(job, request.model)
-    done = model_store.made_by(folder, job)
+    key = model_store.hash_of("distributed_training", request)
+    done = model_store.made_by(folder, job, key)
     if done is not None:
-        current = model_store.latest(folder)
-        # Only what that attempt was kept from by its end; a newer version stays in use.
-        if request.set_latest and (current is None or current < done.version):
-            model_store.set_latest(folder, done.version)
+        if request.set_latest:
+            # Only what that attempt was kept from by its end; a newer version stays in use.
+            with locked(folder, job.submission_id) as check:
+                check()
+                model_store.advance(folder, done.version)
         return _report(done, folder, began, reused=True)
 
     def progress(fraction: float, message: str) -> None:
@@ -66,9 +72,17 @@ def main(request: Request, job: Job) -> Report:
 
     spec = Spec.model_validate(request.model_dump(include=set(Spec.model_fields)))
     prepared = prepare(job, spec, part(progress, 0.0, 0.2))
-    manifest = train(job, request.model, folder, spec, prepared, part(progress, 0.2, 0.98))
-    if request.set_latest:
-        model_store.set_latest(folder, manifest.version)
+    manifest = train(
+        job,
+        request.model,
+        folder,
+        spec,
+        prepared,
+        part(progress, 0.2, 0.98),
+        request=key,
+        put_in_use=request.set_latest,
+        excluded=spec.exclude,
+    )
     job.progress(1.0, f"saved {request.model} {manifest.version}")
     return _report(manifest, folder, began, reused=False)
 

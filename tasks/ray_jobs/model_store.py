@@ -5,9 +5,10 @@
     <version>/manifest.json      what it is and how it was made: see Manifest
     <version>/validation.parquet the held-out rows: number in the dataset, truth, prediction
     .claim-<key>                 which version a job makes, so that it never makes two
+    .lock-<n>                    who changes what is in use: see model_lock.py
 
-A version is named by the time it was first completed and its job, ``20260131T120000Z-1a2b3c4d5e``: names sort
-by age. A folder appears under its name only when it is complete.
+A version is named by the time it was first completed and by its job and request,
+``20260131T120000Z-1a2b3c4d5e``: names sort by age. A folder appears under its name only when it is complete.
 """
 
 from __future__ import annotations
@@ -15,111 +16,86 @@ from __future__ import annotations
 import contextlib
 import datetime
 import hashlib
+import json
 import os
-import re
 import shutil
 import uuid
 from typing import TYPE_CHECKING, Any
 
 import pydantic
 
-from features import Column, Ignored
-from lovage_job import BadInput, Job, JobError, Model
+import model_folders
+from lovage_job import BadInput, Job, JobError
 from lovage_paths import PARTIAL_PREFIX, model_dir
-from target import Target
+from model_folders import (
+    CLAIM_PREFIX,
+    LATEST_FILE,
+    MANIFEST_FILE,
+    MODEL_FILE,
+    complete,
+    latest,
+    versions,
+)
+from model_manifest import Data, Manifest, Rows, SourceFile, load, read_manifest
 
 if TYPE_CHECKING:
     import xgboost
 
-MODEL_FILE = "model.ubj"
-MANIFEST_FILE = "manifest.json"
-LATEST_FILE = "latest"
-
-_VERSION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{10}")
-
-
-class SourceFile(Model):
-    """A file that a model has learned from."""
-
-    path: str
-    size: int
-    sha256: str
-
-
-class Data(Model):
-    """What a model has learned from. ``fingerprint`` is a hash of the contents of all files."""
-
-    dataset: str
-    fingerprint: str
-    files: list[SourceFile]
-
-
-class Rows(Model):
-    """How many rows there were; those without a target take no part."""
-
-    total: int
-    training: int
-    validation: int
-    without_target: int
-
-
-class Manifest(Model):
-    """Everything about a version; ``spec`` is enough to train it again. Fields of later releases are passed
-    over."""
-
-    model_config = pydantic.ConfigDict(extra="ignore")
-
-    format: str = "lovage-model/1"
-    model: str
-    version: str
-    created: str
-    job_id: str
-    target: Target
-    columns: list[Column]
-    ignored: list[Ignored]
-    spec: dict[str, Any]
-    params: dict[str, Any]
-    rounds: int
-    metrics: dict[str, float]
-    rows: Rows
-    data: Data
-    importance: dict[str, float]
-    workers: int
-    seconds: float
-    libraries: dict[str, str]
-    model_sha256: str
-
-
-def versions(folder: str) -> list[str]:
-    """The complete versions of a model, oldest first."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        return sorted(v for v in os.listdir(folder) if _VERSION.fullmatch(v) and _complete(folder, v))
-    return []
-
-
-def latest(folder: str) -> str | None:
-    """The version in use, None when there is none yet."""
-    try:
-        with open(os.path.join(folder, LATEST_FILE), encoding="utf-8") as handle:
-            version = handle.read().strip()
-    except FileNotFoundError:
-        return None
-    return version if _VERSION.fullmatch(version) and _complete(folder, version) else None
+__all__ = [
+    "MANIFEST_FILE",
+    "MODEL_FILE",
+    "Data",
+    "Manifest",
+    "Rows",
+    "SourceFile",
+    "advance",
+    "claim",
+    "complete",
+    "flush",
+    "hash_of",
+    "latest",
+    "load",
+    "made_by",
+    "models",
+    "opened",
+    "prune",
+    "publish",
+    "read_manifest",
+    "resolve",
+    "resolve_newest",
+    "scratch",
+    "set_latest",
+    "versions",
+]
 
 
 def set_latest(folder: str, version: str) -> None:
-    """Puts a version in use: readers see the old one or the new one, nothing between."""
+    """Puts a version in use: readers see the old one or the new one, nothing between. Needs the lock of the
+    model."""
     _write(os.path.join(folder, LATEST_FILE), version + "\n")
 
 
-def models(job: Job) -> list[str]:
-    """The names of all models that have a version."""
-    with contextlib.suppress(FileNotFoundError):
-        names = sorted(
-            n for n in os.listdir(job.models_dir) if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", n)
-        )
-        return [n for n in names if versions(os.path.join(job.models_dir, n))]
-    return []
+def advance(folder: str, version: str) -> None:
+    """Puts a version in use unless a newer one is. Needs the lock of the model."""
+    current = latest(folder)
+    if current is None or current < version:
+        set_latest(folder, version)
+
+
+def opened(job: Job, model: str, version: str | None = None) -> tuple[str, Manifest, xgboost.Booster]:
+    """The folder of a model, and a version of it, loaded: it may be removed from now on.
+
+    Raises as :func:`resolve`, :func:`read_manifest` and :func:`load`.
+    """
+    while True:
+        folder, chosen = resolve(job, model, version)
+        try:
+            manifest = read_manifest(folder, chosen)
+            return folder, manifest, load(folder, manifest)
+        except (JobError, FileNotFoundError):
+            # A retraining may have replaced and removed it just now: then there is another, or none is told.
+            if complete(folder, chosen):
+                raise
 
 
 def resolve(job: Job, model: str, version: str | None = None) -> tuple[str, str]:
@@ -144,39 +120,28 @@ def resolve(job: Job, model: str, version: str | None = None) -> tuple[str, str]
     return folder, chosen
 
 
+def models(job: Job) -> list[str]:
+    """The names of all models that have a version."""
+    return model_folders.models(job.models_dir)
+
+
 def resolve_newest(job: Job, model: str) -> tuple[str, str]:
     """The folder of a model and its newest version, in use or not. Raises BadInput as :func:`resolve`."""
     folder, there = _known(job, model)
     return folder, there[-1]
 
 
-def read_manifest(folder: str, version: str) -> Manifest:
-    """Raises JobError MODEL_BROKEN when the manifest cannot be read."""
-    path = os.path.join(folder, version, MANIFEST_FILE)
-    try:
-        with open(path, encoding="utf-8") as handle:
-            return Manifest.model_validate_json(handle.read())
-    except (OSError, ValueError) as error:
-        raise JobError("MODEL_BROKEN", f"{path} cannot be read: {error}"[:1000], retry=False) from error
+def hash_of(*parts: Any) -> str:
+    """A hash of what a version is made from: requests (models or JSON) and texts."""
+    plain = [p.model_dump(mode="json") if isinstance(p, pydantic.BaseModel) else p for p in parts]
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
-def load(folder: str, manifest: Manifest) -> xgboost.Booster:
-    """The model of a version. Raises JobError MODEL_BROKEN when its bytes are not those that were written."""
-    import xgboost
-
-    path = os.path.join(folder, manifest.version, MODEL_FILE)
-    with open(path, "rb") as handle:
-        data = handle.read()
-    if hashlib.sha256(data).hexdigest() != manifest.model_sha256:
-        raise JobError("MODEL_BROKEN", f"{path} is not the file that was written", retry=False)
-    return xgboost.Booster(model_file=bytearray(data))
-
-
-def claim(folder: str, job: Job) -> str:
-    """The name of the version that this job makes: the same for every attempt, also for two at the same
-    time."""
-    key = hashlib.sha256(job.id.encode()).hexdigest()[:10] if job.id != "local" else uuid.uuid4().hex[:10]
-    path = os.path.join(folder, f".claim-{key}")
+def claim(folder: str, job: Job, request: str) -> str:
+    """The name of the version that this job makes of this request (see :func:`hash_of`): the same for every
+    attempt, also for two at the same time."""
+    key = _key(job, request) if job.id != "local" else uuid.uuid4().hex[:10]
+    path = os.path.join(folder, f"{CLAIM_PREFIX}{key}")
     now = datetime.datetime.now(datetime.UTC)
     proposal = f"{path}.{uuid.uuid4().hex[:8]}"
     _write(proposal, f"{now:%Y%m%dT%H%M%SZ}-{key}\n")
@@ -191,13 +156,16 @@ def claim(folder: str, job: Job) -> str:
         return handle.read().strip()
 
 
-def made_by(folder: str, job: Job) -> Manifest | None:
-    """The version that an earlier attempt of this job has completed."""
-    key = hashlib.sha256(job.id.encode()).hexdigest()[:10]
+def made_by(folder: str, job: Job, request: str) -> Manifest | None:
+    """The version that an earlier attempt of this job has completed for the same request.
+
+    The id alone is not enough: ids are counted from one again when Redis has been emptied.
+    """
+    key = _key(job, request)
     for version in versions(folder):
         if version.endswith(key):
             manifest = read_manifest(folder, version)
-            if manifest.job_id == job.id:
+            if (manifest.job_id, manifest.request_sha256) == (job.id, request):
                 return manifest
     return None
 
@@ -219,34 +187,46 @@ def scratch(folder: str) -> Any:
                 os.rmdir(each)
 
 
-def publish(complete: str, folder: str, version: str) -> bool:
+def flush(made: str) -> None:
+    """Brings a finished folder to the disk, which may take a while: before :func:`publish`."""
+    for name in os.listdir(made):
+        _sync(os.path.join(made, name))
+    _sync(made)
+
+
+def publish(made: str, folder: str, version: str) -> bool:
     """Gives a finished folder its name; False when another attempt was first (its version stays)."""
-    for name in os.listdir(complete):
-        _sync(os.path.join(complete, name))
-    _sync(complete)
     try:
-        os.rename(complete, os.path.join(folder, version))
+        os.rename(made, os.path.join(folder, version))
     except OSError:
-        if _complete(folder, version):
+        if complete(folder, version):
             return False
         raise
     _sync(folder)
     return True
 
 
-def prune(folder: str, keep: int) -> list[str]:
-    """Removes all but the newest ``keep`` versions, never the one in use; gives the names of those
-    removed."""
+def prune(folder: str, keep: int, made: str) -> list[str]:
+    """Removes all but the newest ``keep`` versions; gives the names of those removed. Needs the lock of the
+    model.
+
+    Neither the one in use is removed, nor one newer than ``made``, the caller's own: somebody else has just
+    made it and may be about to put it in use.
+    """
     used = latest(folder)
-    old = [v for v in versions(folder)[:-keep] if v != used]
+    old = [v for v in versions(folder)[:-keep] if v != used and v <= made]
     for version in old:
         # Renamed first: nobody may meet half a version.
         gone = os.path.join(folder, f"{PARTIAL_PREFIX}{uuid.uuid4().hex[:12]}")
         os.rename(os.path.join(folder, version), gone)
         shutil.rmtree(gone, ignore_errors=True)
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(os.path.join(folder, f".claim-{version.rsplit('-', 1)[1]}"))
+            os.unlink(os.path.join(folder, f"{CLAIM_PREFIX}{version.rsplit('-', 1)[1]}"))
     return old
+
+
+def _key(job: Job, request: str) -> str:
+    return hashlib.sha256(f"{job.id}\n{request}".encode()).hexdigest()[:10]
 
 
 def _known(job: Job, model: str) -> tuple[str, list[str]]:
@@ -263,10 +243,6 @@ def _known(job: Job, model: str) -> tuple[str, list[str]]:
             hint="train it first, with distributed_training",
         )
     return folder, there
-
-
-def _complete(folder: str, version: str) -> bool:
-    return os.path.isfile(os.path.join(folder, version, MANIFEST_FILE))
 
 
 def _write(path: str, text: str) -> None:

@@ -2,9 +2,13 @@
 in use.
 
 A new version is promoted (``latest`` moves) only when its metric is not worse than that of the version in use
-by more than ``tolerance``, a share of the old value. Both are measured on the same held-out rows of the
-present data. The last ``keep_versions`` versions stay, and the one in use always does. Small models are
-trained inside this program.
+(the newest, when none is) by more than ``tolerance``, a share of the old value. Both are measured on the same
+held-out rows of the present data. Data whose columns or target have become of another type, or whose target
+has other classes, cannot be compared: that model fails with RETRAINING_INCOMPARABLE, and nothing is promoted.
+When another version was put in use meanwhile, the new one is compared with that one.
+
+The last ``keep_versions`` versions stay, and so do the one in use and newer ones than this program's own. Small
+models are trained inside this program.
 
 One model's failure does not stop the others: it is in the report with its code. The report's ``status`` is
 ``ok``, ``partial`` (some failed), ``failed`` (all failed: still a report, not a failed job), or ``empty``
@@ -22,13 +26,13 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-import model_metrics
 import model_store
 from lovage_job import Job, JobError, Model, find_job_error, run
-from prepared_data import LEFT_OUT, VALIDATION, Prepared, load_rows, prepare
+from model_comparison import Verdict, check_comparable, compared, measured
+from model_lock import locked
+from prepared_data import Prepared, prepare
 from training import train
 from training_spec import Name, Spec, part
-from training_worker import matrix_of, predict
 
 
 class Request(Model):
@@ -120,58 +124,79 @@ def _outcome(name: str, request: Request, job: Job, progress: Any) -> Outcome:
 def _retrain(name: str, request: Request, job: Job, progress: Any) -> dict[str, Any]:
     folder, newest = model_store.resolve_newest(job, name)
     used = model_store.latest(folder)
-    before = model_store.read_manifest(folder, used or newest)
-    spec = Spec.model_validate(before.spec)
-    prepared = prepare(job, spec, part(progress, 0.0, 0.3))
+    _, before, old = model_store.opened(job, name, used or newest)
+    # What took no part then may have left the data since.
+    spec = Spec.model_validate({**before.spec, "exclude": []})
+    prepared = prepare(job, spec, part(progress, 0.0, 0.25))
+    check_comparable(before, prepared)
+    # Measured before the training: what cannot be compared is not worth one.
+    reading = part(progress, 0.25, 0.3)
+    present = measured(before, old, prepared, lambda f: reading(f, "measuring the version in use"))
     # Another attempt of this job may have come so far already.
-    made = model_store.made_by(folder, job)
-    made = made or train(job, name, folder, spec, prepared, part(progress, 0.3, 0.9), in_process=True)
-    progress(0.9, "comparing with the version in use")
-    fields = {"version": made.version, "rows": len(prepared.sides)}
-    fields |= {"status": "promoted", "reason": "no version was in use"}
-    if used == made.version:
-        fields["reason"] = "an earlier attempt promoted it"
-    elif used is not None:
-        fields |= {"previous": used, **_compare(folder, before, made, prepared, request)}
-    if fields["status"] == "promoted":
-        model_store.set_latest(folder, made.version)
-    return {**fields, "removed": model_store.prune(folder, request.keep_versions)}
+    key = model_store.hash_of("retrain_models", request, prepared.scan.fingerprint)
+    made = model_store.made_by(folder, job, key) or train(
+        job,
+        name,
+        folder,
+        spec,
+        prepared,
+        part(progress, 0.3, 0.9),
+        request=key,
+        put_in_use=False,
+        excluded=before.excluded or before.spec.get("exclude", []),
+        in_process=True,
+    )
+    _, _, new = model_store.opened(job, name, made.version)
+    again = part(progress, 0.9, 0.99)
+    fresh = measured(made, new, prepared, lambda f: again(f, "measuring the new version"))
+    rival = "the version in use" if used else f"{newest}, the newest (none was in use)"
+    verdict = compared(made.target.kind, request.metric, fresh, present, request.tolerance, rival)
+    while True:
+        if used == made.version:
+            verdict = Verdict(True, "an earlier attempt promoted it", {})
+        fields = _settled(folder, made.version, used, verdict, request, job)
+        if fields is not None:
+            return {"version": made.version, "rows": len(prepared.sides), **fields}
+        used = model_store.latest(folder)
+        verdict = _verdict_on(used, name, made, fresh, prepared, request, job)
 
 
-def _compare(
-    folder: str, old: model_store.Manifest, new: model_store.Manifest, prepared: Prepared, request: Request
-) -> dict[str, Any]:
-    fresh = _measured(folder, new, prepared)
+def _settled(
+    folder: str, version: str, used: str | None, verdict: Verdict, request: Request, job: Job
+) -> dict[str, Any] | None:
+    """Promotes or keeps, and removes old versions; None when it is no longer ``used`` that is in use."""
+    with locked(folder, job.submission_id) as check:
+        if model_store.latest(folder) != used:
+            return None
+        status, reason = ("promoted" if verdict.good else "kept"), verdict.reason
+        if not model_store.complete(folder, version):
+            status, reason = "kept", "another retraining of this model has removed the new version"
+        check()
+        if status == "promoted":
+            model_store.set_latest(folder, version)
+        removed = model_store.prune(folder, request.keep_versions, version)
+    previous = used if used != version else None
+    return {"status": status, "reason": reason, "previous": previous, **verdict.scores, "removed": removed}
+
+
+def _verdict_on(
+    used: str | None,
+    name: str,
+    made: model_store.Manifest,
+    fresh: dict[str, float],
+    prepared: Prepared,
+    request: Request,
+    job: Job,
+) -> Verdict:
+    """The new version against one that was put in use while it was trained; that one stays in doubt."""
     try:
-        present = _measured(folder, old, prepared)
+        _, other, model = model_store.opened(job, name, used)
+        check_comparable(other, prepared)
+        present = measured(other, model, prepared, lambda _: None)
     except JobError as error:
-        return {
-            "status": "promoted",
-            "reason": f"the version in use cannot be measured on this data: {error.message}",
-        }
-    common = [m for m in fresh if m in present]
-    metric = request.metric if request.metric in common else model_metrics.DEFAULT[new.target.kind]
-    worse = model_metrics.worse_by(metric, fresh[metric], present[metric])
-    much = f"{abs(worse):.2%} {'worse' if worse > 0 else 'better'} than the version in use"
-    scores = {"metric": metric, "score": fresh[metric], "previous_score": present[metric]}
-    if worse > request.tolerance:
-        return {**scores, "status": "kept", "reason": f"{metric} is {much}, more than the tolerance"}
-    return {
-        **scores,
-        "status": "promoted",
-        "reason": f"{metric} is {much}" if worse else f"{metric} is the same",
-    }
-
-
-def _measured(folder: str, manifest: model_store.Manifest, prepared: Prepared) -> dict[str, float]:
-    """The metrics of a version on the rows that are held out now."""
-    sides = prepared.sides.copy()
-    sides[sides != VALIDATION] = LEFT_OUT
-    columns, target = manifest.columns, manifest.target
-    shares, _ = load_rows(prepared.files, prepared.scan.rows, columns, target, sides)
-    booster = model_store.load(folder, manifest)
-    predicted = predict(booster, matrix_of(shares[VALIDATION], columns), target)
-    return model_metrics.measure(target.kind, shares[VALIDATION].labels, predicted)
+        return Verdict(False, f"{used} was put in use meanwhile, and stays: {error.message}", {})
+    rival = f"{used}, put in use meanwhile"
+    return compared(made.target.kind, request.metric, fresh, present, request.tolerance, rival)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,13 @@
-"""Trains XGBoost by Ray Train on a prepared dataset, and saves a version of the model."""
+"""Trains on a prepared dataset, and saves a version of the model."""
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import datetime
 import hashlib
-import json
 import os
 import platform
-import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,33 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import model_store
-from lovage_job import Job, JobError, find_job_error
+from fitting import Fitted, fit, training_params
+from lovage_job import Job
+from model_lock import locked
 from model_metrics import measure
-from prepared_data import TRAIN, VALIDATION, Prepared
-from ray_cluster import connect, cpus_for_workers, cpus_per_worker
-from target import Objective, Target
+from prepared_data import Prepared
+from target import Target
 from training_spec import Progress, Spec
-from training_worker import train_share
-
-CELLS_PER_WORKER = 2_000_000
-"""Feature values that one more worker is worth."""
-
-
-MOST_WORKERS = 16
-"""Unless a request asks for more."""
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A trained model, and its predictions for the held-out rows (``row`` numbers them in the dataset)."""
-
-    model: bytes
-    rounds: int
-    importance: dict[str, float]
-    row: np.ndarray
-    truth: np.ndarray
-    predicted: np.ndarray
-    workers: int
 
 
 def train(
@@ -57,9 +32,16 @@ def train(
     prepared: Prepared,
     progress: Progress,
     *,
+    request: str,
+    put_in_use: bool,
+    excluded: Sequence[str],
     in_process: bool = False,
 ) -> model_store.Manifest:
-    """Trains and saves a version of the model; ``latest`` is left as it is."""
+    """Trains and saves a version of the model.
+
+    ``request`` is the hash by which another attempt finds it, ``excluded`` names the columns that the first
+    request left out. With ``put_in_use`` it becomes the latest, unless a newer one is.
+    """
     import ray
     import xgboost
 
@@ -67,21 +49,13 @@ def train(
     with model_store.scratch(folder) as work:
         fitted = fit(prepared, spec, work, progress, in_process=in_process)
         metrics = measure(prepared.target.kind, fitted.truth, fitted.predicted)
-        version = model_store.claim(folder, job)
-        complete = os.path.join(work, version)
-        os.mkdir(complete)
-        with open(os.path.join(complete, model_store.MODEL_FILE), "wb") as handle:
+        version = model_store.claim(folder, job, request)
+        made = os.path.join(work, version)
+        os.mkdir(made)
+        with open(os.path.join(made, model_store.MODEL_FILE), "wb") as handle:
             handle.write(fitted.model)
         pq.write_table(
-            _validation_table(prepared.target, fitted), os.path.join(complete, "validation.parquet")
-        )
-        resolved = spec.model_copy(
-            update={
-                # A new column or one value more in the target does not silently make another model of it
-                # later.
-                "features": [c.name for c in prepared.columns],
-                "objective": _resolved(spec.objective, prepared.target),
-            }
+            _validation_table(prepared.target, fitted), os.path.join(made, "validation.parquet")
         )
         sources = [
             model_store.SourceFile(path=f.path, size=f.size, sha256=h)
@@ -94,10 +68,12 @@ def train(
             .isoformat(timespec="milliseconds")
             .replace("+00:00", "Z"),
             job_id=job.id,
+            request_sha256=request,
             target=prepared.target,
             columns=prepared.columns,
             ignored=prepared.ignored,
-            spec=resolved.model_dump(mode="json", by_alias=True),
+            excluded=list(excluded),
+            spec=spec.pinned(prepared.columns, prepared.target.kind).model_dump(mode="json", by_alias=True),
             params=training_params(prepared, spec),
             rounds=fitted.rounds,
             metrics=metrics,
@@ -113,131 +89,17 @@ def train(
             },
             model_sha256=hashlib.sha256(fitted.model).hexdigest(),
         )
-        with open(os.path.join(complete, model_store.MANIFEST_FILE), "w", encoding="utf-8") as handle:
+        with open(os.path.join(made, model_store.MANIFEST_FILE), "w", encoding="utf-8") as handle:
             handle.write(manifest.model_dump_json(by_alias=True, indent=2))
-        if not model_store.publish(complete, folder, version):
-            return model_store.read_manifest(folder, version)
+        model_store.flush(made)
+        # Between the two a retraining could take the new version for an old one, and remove it.
+        with locked(folder, job.submission_id) as check:
+            if not model_store.publish(made, folder, version):
+                manifest = model_store.read_manifest(folder, version)
+            if put_in_use:
+                check()
+                model_store.advance(folder, version)
         return manifest
-
-
-def fit(prepared: Prepared, spec: Spec, work: str, progress: Progress, *, in_process: bool = False) -> Fitted:
-    """Trains by Ray Train. ``work`` is an empty folder that all nodes see.
-
-    With ``in_process`` a small dataset is trained inside this program (Ray Train's local mode), which saves
-    the seconds that new processes take to start.
-    """
-    connect()
-    import ray.train
-    from ray.train.xgboost import XGBoostTrainer
-
-    workers = _workers(prepared, spec.workers)
-    local = in_process and workers == 1
-    np.save(os.path.join(work, "sides.npy"), prepared.sides)
-    config = {
-        "work": work,
-        "files": [dataclasses.asdict(f) for f in prepared.files],
-        "rows": prepared.scan.rows,
-        "columns": [c.model_dump() for c in prepared.columns],
-        "target": prepared.target.model_dump(),
-        "params": training_params(prepared, spec),
-        "rounds": spec.rounds,
-        "early_stopping_rounds": spec.early_stopping_rounds,
-    }
-    trainer = XGBoostTrainer(
-        train_share,
-        train_loop_config=config,
-        scaling_config=ray.train.ScalingConfig(
-            num_workers=0 if local else workers,
-            resources_per_worker=None if local else {"CPU": cpus_per_worker()},
-        ),
-        # Nodes must see each other's files there; Ray's default is a folder of each machine's own.
-        run_config=ray.train.RunConfig(
-            name="ray", storage_path=work, failure_config=ray.train.FailureConfig(max_failures=1)
-        ),
-    )
-    progress(0.0, f"starting {workers} training worker{'s' if workers > 1 else ''}")
-    with _followed(os.path.join(work, "round.json"), spec.rounds, progress):
-        try:
-            trainer.fit()
-        except ray.train.TrainingFailedError as error:
-            raise _training_error(error) from error
-    return _collect(work, workers, prepared)
-
-
-def training_params(prepared: Prepared, spec: Spec) -> dict[str, Any]:
-    """Everything XGBoost is told, in its own names."""
-    return {
-        "tree_method": "hist",
-        **prepared.params,
-        **prepared.target.training_params(),
-        "seed": spec.seed,
-        "nthread": 1,
-        "verbosity": 0,
-    }
-
-
-def reason_of(error: BaseException) -> str:
-    """What an error says, on one line, without the stack of XGBoost's C++."""
-    text = " ".join(str(error).split("Stack trace:")[0].split())
-    return f"{type(error).__name__}: {text}"[:1000]
-
-
-@contextlib.contextmanager
-def _followed(path: str, rounds: int, progress: Progress) -> Iterator[None]:
-    done = threading.Event()
-
-    def follow() -> None:
-        last, over = 0, False
-        while not over:
-            # Looked at once more at the end: the last round is told too.
-            over = done.wait(0.2)
-            with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8") as handle:
-                now = json.load(handle)
-                if now["round"] != last:
-                    last = now["round"]
-                    progress(last / rounds, f"round {last} of {rounds}, {now['metric']} {now['value']:.5g}")
-
-    thread = threading.Thread(target=follow, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-
-
-def _workers(prepared: Prepared, most: int | None) -> int:
-    cells = prepared.count(TRAIN) * len(prepared.columns)
-    wanted = -(-cells // CELLS_PER_WORKER)
-    return max(1, min(wanted, most or MOST_WORKERS, cpus_for_workers()))
-
-
-def _collect(work: str, workers: int, prepared: Prepared) -> Fitted:
-    import xgboost
-
-    parts = []
-    for rank in range(workers):
-        with np.load(os.path.join(work, f"validation-{rank:05d}.npz"), allow_pickle=False) as arrays:
-            parts.append({name: arrays[name] for name in ("row", "truth", "predicted")})
-    with open(os.path.join(work, model_store.MODEL_FILE), "rb") as handle:
-        model = handle.read()
-    booster = xgboost.Booster(model_file=bytearray(model))
-    gains = booster.get_score(importance_type="total_gain")
-    total = sum(gains.values()) or 1.0
-    row, truth, predicted = (np.concatenate([p[n] for p in parts]) for n in ("row", "truth", "predicted"))
-    if len(row) != prepared.count(VALIDATION):
-        raise JobError(
-            "TRAINING_FAILED", f"{len(row)} held-out rows came back of {prepared.count(VALIDATION)}"
-        )
-    return Fitted(
-        model,
-        booster.num_boosted_rounds(),
-        {name: round(gain / total, 6) for name, gain in sorted(gains.items(), key=lambda item: -item[1])},
-        row,
-        truth,
-        predicted,
-        workers,
-    )
 
 
 def _validation_table(target: Target, fitted: Fitted) -> pa.Table:
@@ -250,22 +112,3 @@ def _validation_table(target: Target, fitted: Fitted) -> pa.Table:
     for place, name in enumerate(target.classes):
         columns[f"probability_{name}"] = fitted.predicted[:, place]
     return pa.table(columns)
-
-
-def _training_error(error: Exception) -> JobError:
-    failures = getattr(error, "worker_failures", {})
-    for each in failures.values():
-        inner = find_job_error(each)
-        if inner is not None:
-            return inner
-    first = next(iter(failures.values()), getattr(error, "controller_failure", error))
-    failure = JobError("TRAINING_FAILED", f"Ray Train failed: {reason_of(first)}")
-    # XGBoost's own complaints (a value a parameter cannot have together with another) come again each time.
-    failure.retry = type(first).__name__ != "XGBoostError"
-    return failure
-
-
-def _resolved(objective: Objective, target: Target) -> str:
-    if objective != "auto":
-        return objective
-    return "regression" if target.kind == "regression" else "classification"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
 import pydantic
 
+from features import Column
 from lovage_job import Model
 from target import Objective
 
@@ -29,6 +30,20 @@ class Spec(Model):
     exclude: list[Name] = []
     categorical: list[Name] = []
     workers: Annotated[int, pydantic.Field(ge=1, le=1_000)] | None = None
+
+    def pinned(self, columns: Sequence[Column], kind: str) -> Spec:
+        """The same with its choices fixed, as it is stored: a new column or one value more in the target does
+        not silently make another model of it later, and a column that took no part may leave the data."""
+        names = [c.name for c in columns]
+        choices: dict[str, Any] = {
+            "features": names,
+            "exclude": [],
+            "categorical": [n for n in dict.fromkeys(self.categorical) if n in names],
+        }
+        if self.objective == "auto":
+            choices["objective"] = "regression" if kind == "regression" else "classification"
+        # Not a mere copy: what could not be read again must not be saved.
+        return Spec.model_validate({**self.model_dump(include=set(Spec.model_fields)), **choices})
 
 
 Progress = Callable[[float, str], None]

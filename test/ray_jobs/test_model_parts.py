@@ -155,9 +155,12 @@ def test_versions_latest_and_pruning(job_env: JobEnv) -> None:
     assert model_store.latest(folder) is None
     model_store.set_latest(folder, NAMES[0])
     assert model_store.latest(folder) == NAMES[0]
-    assert model_store.prune(folder, 2) == NAMES[1:3]
+    assert model_store.prune(folder, 2, NAMES[-1]) == NAMES[1:3]
     assert model_store.versions(folder) == [NAMES[0], *NAMES[3:]]
     assert model_store.models(job_env.job) == ["m"]
+    # What somebody else has made since is not old, however few are to be kept.
+    assert model_store.prune(folder, 1, NAMES[2]) == []
+    assert model_store.versions(folder) == [NAMES[0], *NAMES[3:]]
 
 
 def test_missing_models_and_versions_are_told(job_env: JobEnv) -> None:
@@ -185,7 +188,7 @@ def test_attempts_of_one_job_claim_one_version(job_env: JobEnv) -> None:
 
     def attempt() -> None:
         start.wait()
-        claimed.append(model_store.claim(folder, job_env.job))
+        claimed.append(model_store.claim(folder, job_env.job, "request"))
 
     threads = [threading.Thread(target=attempt) for _ in range(8)]
     for each in threads:
@@ -194,6 +197,7 @@ def test_attempts_of_one_job_claim_one_version(job_env: JobEnv) -> None:
         each.join()
     assert len(set(claimed)) == 1
     assert len(os.listdir(folder)) == 1  # the claim, and nothing half-made
+    assert model_store.claim(folder, job_env.job, "another") not in claimed
 
 
 def test_the_second_to_publish_leaves_the_first(job_env: JobEnv) -> None:

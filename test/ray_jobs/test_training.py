@@ -71,8 +71,8 @@ FLOWERS = {"dataset": "flowers.csv", "target": "taste", "model": "flowers", "exc
 
 def test_training_and_predictions(job_env: JobEnv, run_program: RunProgram) -> None:
     table = write_flowers(job_env.datasets / "flowers.csv")
-    params = {"learning_rate": 0.2, "max_depth": 3}
-    done = run_program("distributed_training.py", {**FLOWERS, "params": params, "rounds": 30})
+    request = {**FLOWERS, "params": {"learning_rate": 0.2, "max_depth": 3}, "rounds": 30}
+    done = run_program("distributed_training.py", request)
     assert done.exit_code == 0, done.log
     report = done.result
     assert (report["kind"], report["classes"], report["workers"]) == ("binary", ["sour", "sweet"], 1)
@@ -113,7 +113,7 @@ def test_training_and_predictions(job_env: JobEnv, run_program: RunProgram) -> N
     assert report["metrics"]["accuracy"] > 0.8
 
     # Another attempt of the same job: the same version, at once, without the cluster.
-    again = run_program("distributed_training.py", FLOWERS, ray=False)
+    again = run_program("distributed_training.py", request, ray=False)
     assert (again.result["version"], again.result["reused"]) == (report["version"], True)
     assert len([p for p in folder.parent.iterdir() if p.is_dir()]) == 1
 
