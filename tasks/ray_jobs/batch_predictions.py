@@ -3,31 +3,35 @@
 Writes ``output``: one file when it ends in ``.csv`` or ``.parquet``, else a folder of Parquet files
 ``part-00000.parquet``, ``part-00001.parquet``, ... Either has all columns of the dataset (its own column
 order, rows in their order), then ``prediction``, and for a classification ``probability_<class>`` for each
-class. It appears when it is complete.
+class. It appears when it is complete. Earlier output is replaced, a folder only when it holds nothing else.
 
-A CSV's values are written to CSV as they are, and to Parquet as what its columns hold (numbers, booleans,
-text).
+A CSV's values are written to CSV as they are. In Parquet the features that the model takes for numbers,
+booleans or times have that type; everything else is the text of the CSV, letter by letter.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from typing import Annotated, Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.parquet as pq
 import pydantic
 
 import model_store
+from dataset_stream import schema_of, stream
 from features import Column
 from lovage_job import BadInput, Job, JobError, Model, run
-from lovage_paths import DataFile, atomic_output, input_files, is_uri, output_file
+from lovage_paths import (
+    DataFile,
+    atomic_output,
+    check_replaceable,
+    input_files,
+    output_file,
+    refuse_input_as_output,
+)
 from prediction_files import CsvFile, ParquetFiles
-from ray_cluster import connect, cpus_for_workers, cpus_per_worker
+from ray_cluster import cpus_for_workers, cpus_per_worker
 from row_predictions import UNSEEN, predict_rows
 from tabular import Scan, column_names, scan
 from training_spec import Name
@@ -65,14 +69,12 @@ class Report(Model):
 def main(request: Request, job: Job) -> Report:
     """Checks that the dataset fits before the cluster is asked for anything."""
     began = time.monotonic()
-    folder, version = model_store.resolve(job, request.model, request.version)
-    manifest = model_store.read_manifest(folder, version)
-    path = _output(request, job)
+    # Loaded first of all: a retraining may remove the version while a large dataset is read.
+    _, manifest, booster = model_store.opened(job, request.model, request.version)
+    path, kind = _output(request, job)
     files = input_files(job, request.dataset, field="dataset")
-    if any(f.path == path or f.path.startswith(path + "/") for f in files):
-        raise BadInput(
-            "INPUT_OUTPUT_IS_INPUT", f"output: {path} is read as the dataset", field="output", value=path
-        )
+    refuse_input_as_output(path, files, field="output")
+    check_replaceable(path, folder=kind == "folder")
     if len({f.format for f in files}) > 1:
         raise BadInput(
             "INPUT_FORMAT_MIXED",
@@ -81,7 +83,7 @@ def main(request: Request, job: Job) -> Report:
             hint='name one of them with a glob, such as "folder/*.csv"',
         )
     job.progress(0.0, "reading the dataset")
-    found = scan(files, lambda done, of: job.progress(0.1 * done / of, f"reading file {done + 1} of {of}"))
+    found = scan(files, lambda fraction: job.progress(0.1 * fraction, "reading the dataset"))
     _check_fit(manifest, found, files)
     names = [request.prediction_column, *(f"probability_{c}" for c in manifest.target.classes or ())]
     clash = next((n for n in names if n in found.kinds), None)
@@ -93,27 +95,27 @@ def main(request: Request, job: Job) -> Report:
             value=clash,
             hint="set predictionColumn to another name, or leave the column out of the dataset",
         )
-    if path.endswith(".csv") and "unsupported" in found.kinds.values():
+    if kind == "csv" and "unsupported" in found.kinds.values():
         first = next(n for n, k in found.kinds.items() if k == "unsupported")
         raise BadInput(
             "INPUT_COLUMN_TYPE", f"column {first} cannot be written as CSV", field="output", value=first
         )
-    booster = model_store.load(folder, manifest)
+    schema = schema_of(files, found)
     job.progress(0.1, "starting")
-    plan = _plan(manifest, found, files, names, as_lines=path.endswith(".csv"))
-    dataset = _dataset(files, found, plan, bytes(booster.save_raw("ubj")))
+    plan = _plan(manifest, found, files, names, as_lines=kind == "csv")
+    dataset = _predicted(stream(files, found, schema), found, plan, bytes(booster.save_raw("ubj")))
     with atomic_output(path) as partial:
-        rows, parts, unseen = _write(dataset, partial, path, plan, found.total, job)
+        rows, parts, unseen = _write(dataset, partial, kind, plan, found.total, job)
         if rows != found.total:
             raise JobError(
                 "ROWS_LOST",
                 f"{found.total} rows were read, {rows} written: the dataset was changed meanwhile",
             )
     job.progress(1.0, f"{rows} rows written")
-    learned = {c.name for c in manifest.columns} | {manifest.target.name, *manifest.spec.get("exclude", [])}
+    learned = {c.name for c in manifest.columns} | {manifest.target.name, *manifest.excluded}
     return Report(
         model=request.model,
-        version=version,
+        version=manifest.version,
         output=path,
         files=parts,
         rows=rows,
@@ -125,7 +127,8 @@ def main(request: Request, job: Job) -> Report:
     )
 
 
-def _output(request: Request, job: Job) -> str:
+def _output(request: Request, job: Job) -> tuple[str, str]:
+    """Where predictions go, and as what: csv, parquet, or a folder of Parquet files."""
     text = request.output or f"predictions/{request.model}-{job.id.replace('/', '_')[-100:]}.parquet"
     suffix = os.path.splitext(text)[1].lower()
     # Another suffix is a slip rather than the name of a folder.
@@ -133,7 +136,8 @@ def _output(request: Request, job: Job) -> str:
         raise BadInput(
             "INPUT_FORMAT_UNKNOWN", f"output: {text} must end in .csv or .parquet", field="output", value=text
         )
-    return output_file(job, text, field="output")
+    kind = suffix.removeprefix(".") if suffix in (".csv", ".parquet") else "folder"
+    return output_file(job, text, field="output"), kind
 
 
 def _check_fit(manifest: model_store.Manifest, found: Scan, files: list[DataFile]) -> None:
@@ -187,42 +191,9 @@ def _plan(
     }
 
 
-def _dataset(files: list[DataFile], found: Scan, plan: dict[str, Any], model: bytes) -> Any:
-    connect()
-    import ray
+def _predicted(dataset: Any, found: Scan, plan: dict[str, Any], model: bytes) -> Any:
     import ray.data
 
-    # What fails is raised here too, and told once.
-    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
-    context = ray.data.DataContext.get_current()
-    context.execution_options.preserve_order = True
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    share = {"num_cpus": cpus_per_worker()}
-    paths, options = [f.path for f in files], {"partitioning": None, **share}
-    if is_uri(paths[0]):
-        import fsspec
-        from pyarrow.fs import FSSpecHandler, PyFileSystem
-
-        file_system = fsspec.core.url_to_fs(paths[0])[0]
-        options["filesystem"] = PyFileSystem(FSSpecHandler(file_system))
-        paths = [file_system._strip_protocol(p) for p in paths]
-    if plan["text"]:
-        names = list(found.kinds)
-        dataset = ray.data.read_csv(
-            paths,
-            read_options=pyarrow.csv.ReadOptions(block_size=8 << 20, use_threads=False),
-            parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
-            convert_options=pyarrow.csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()),
-                include_columns=names,
-                include_missing_columns=True,
-                strings_can_be_null=False,
-            ),
-            **options,
-        )
-    else:
-        dataset = ray.data.read_parquet(paths, schema=_parquet_schema(files), **options)
     most = max(1, min(cpus_for_workers(), -(-found.total // 5_000)))
     return dataset.map_batches(
         predict_rows,
@@ -231,29 +202,19 @@ def _dataset(files: list[DataFile], found: Scan, plan: dict[str, Any], model: by
         fn_kwargs={"plan": plan, "model": model},
         compute=ray.data.TaskPoolStrategy(size=most),
         zero_copy_batch=True,
-        **share,
+        num_cpus=cpus_per_worker(),
     )
 
 
-def _parquet_schema(files: list[DataFile]) -> pa.Schema:
-    import fsspec
-
-    schemas = []
-    for file in files:
-        with fsspec.open(file.path, "rb") as handle:
-            schemas.append(pq.read_schema(handle).remove_metadata())
-    return pa.unify_schemas(schemas, promote_options="permissive")
-
-
 def _write(
-    dataset: Any, partial: str, path: str, plan: dict[str, Any], total: int, job: Job
+    dataset: Any, partial: str, kind: str, plan: dict[str, Any], total: int, job: Job
 ) -> tuple[int, int, dict[str, int]]:
     columns = [c["name"] for c in plan["columns"]]
     unseen: dict[str, int] = {}
     if plan["as_lines"]:
         sink: Any = CsvFile(partial, [*plan["kinds"], *plan["names"]])
     else:
-        sink = ParquetFiles(partial, None if path.endswith(".parquet") else ROWS_PER_PART)
+        sink = ParquetFiles(partial, ROWS_PER_PART if kind == "folder" else None)
     rows = 0
     try:
         for table in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1):

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from csv_batches import missing_as_null
 from csv_lines import lines_of
-from features import Column, encode, feature_types, unseen
-from tabular import missing_as_null
+from features import Column, encode, unseen
 from target import Target
-from training_worker import predict
+from training_worker import named_matrix, predict
 from value_kinds import typed
 
 UNSEEN = "__lovage_unseen_"
@@ -35,23 +35,20 @@ def predict_rows(table: pa.Table, plan: dict[str, Any], model: bytes) -> pa.Tabl
     target = Target.model_validate(plan["target"])
     columns = [Column.model_validate(c) for c in plan["columns"]]
     table = table.combine_chunks()
-    values = _missing_as_null(table) if plan["text"] else table
-    batch = pa.table({c.name: _whole(values.column(c.name)) for c in columns})
-    matrix = xgboost.DMatrix(
-        encode(batch, columns),
-        feature_names=[c.name for c in columns],
-        feature_types=feature_types(columns),
-        enable_categorical=True,
-    )
+    values = {c.name: _whole(table.column(c.name)) for c in columns}
+    if plan["text"]:
+        values = {name: missing_as_null(column) for name, column in values.items()}
+    batch = pa.table(values)
+    matrix = named_matrix(encode(batch, columns), None, columns)
     predicted = predict(_boosters[plan["sha256"]], matrix, target) if table.num_rows else None
     outcome = _prediction_columns(predicted, target, plan["names"])
+    shown = {name: table.column(name) for name in plan["kinds"]}
     if plan["as_lines"]:
-        out = pa.table({LINE: lines_of(pa.table({**_columns(table, plan), **outcome}))})
+        out = pa.table({LINE: lines_of(pa.table({**shown, **outcome}))})
     else:
-        source = values if plan["text"] else table
-        shown = _columns(source, plan)
         if plan["text"]:
-            shown = {n: typed(_whole(c), plan["kinds"][n]) for n, c in shown.items()}
+            quantities = [c for c in columns if c.type != "category"]
+            shown |= {c.name: _quantity(values[c.name], c, plan["kinds"]) for c in quantities}
         out = pa.table({**shown, **outcome})
     for place, column in enumerate(columns):
         if column.type == "category":
@@ -59,12 +56,10 @@ def predict_rows(table: pa.Table, plan: dict[str, Any], model: bytes) -> pa.Tabl
     return out
 
 
-def _columns(table: pa.Table, plan: dict[str, Any]) -> dict[str, Any]:
-    return {name: table.column(name) for name in plan["kinds"]}
-
-
-def _missing_as_null(table: pa.Table) -> pa.Table:
-    return pa.table({n: missing_as_null(_whole(table.column(n))) for n in table.schema.names})
+def _quantity(texts: pa.Array, column: Column, kinds: dict[str, str]) -> pa.Array:
+    """A feature that the model takes for a quantity, in the type of this dataset's values."""
+    kind = kinds[column.name]
+    return typed(texts, column.type if kind == "empty" else kind)
 
 
 def _whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
