@@ -57,7 +57,10 @@ const spec = {
     .default(42)
     .describe("Decides which rows are held out, and all chance"),
   features: z.array(Name).optional().describe("Columns to learn from; default: all but the target"),
-  exclude: z.array(Name).default([]).describe("Columns not to learn from, such as an id"),
+  exclude: z
+    .array(Name)
+    .default([])
+    .describe("Columns not to learn from, such as an id; one without a name is called column_<its place>"),
   categorical: z
     .array(Name)
     .default([])
@@ -73,7 +76,9 @@ const spec = {
 const earlyStoppingRounds = z
   .int()
   .min(1)
-  .describe("Stop when the held-out rows have not been predicted better for so many rounds");
+  .describe(
+    "Stop when the held-out rows have not been predicted better for so many rounds; the metrics are measured on the same rows, so they are then a little too good",
+  );
 
 const Rows = z.strictObject({
   total: z.int(),
@@ -106,7 +111,7 @@ export const TrainingReport = z.strictObject({
   fingerprint: z.string().describe("Hash of the contents of the dataset's files"),
   workers: z.int(),
   seconds: z.number(),
-  reused: z.boolean().describe("An earlier attempt of the same job had made this version"),
+  reused: z.boolean().describe("An earlier attempt of the same job and request had made this version"),
 });
 
 export const distributedTraining = defineRayTask({
@@ -210,7 +215,7 @@ export const PredictionRequest = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      "One file when it ends in .csv or .parquet, else a folder of Parquet files; default: predictions/<model>-<job id>.parquet",
+      "One file when it ends in .csv or .parquet, else a folder of Parquet files, which may hold nothing but earlier predictions; default: predictions/<model>-<job id>.parquet",
     ),
   predictionColumn: Name.default("prediction").describe("Name of the column with the predictions"),
 });
@@ -286,7 +291,8 @@ export const RetrainingReport = z.strictObject({
 export const retrainModels = defineRayTask({
   name: "tasks.ml_tasks.retrain_models",
   queue: "ml",
-  description: "Trains every model again on its present data and promotes what is not worse",
+  description:
+    "Trains every model again on its present data and promotes what is not worse; nothing is promoted without a comparison",
   input: RetrainingRequest,
   output: RetrainingReport,
   program: "retrain_models.py",

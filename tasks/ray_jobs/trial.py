@@ -11,7 +11,7 @@ import numpy as np
 import model_metrics
 from features import Column, Filling
 from target import Target
-from training import reason_of
+from fitting import reason_of
 from training_worker import matrix_of, predict
 
 _HEARTBEAT_SECONDS = 5.0
