@@ -77,8 +77,9 @@ await onGround(async (ground) => {
         task: rayEcho.name,
         queue: "ml",
         attempt: 1,
+        enqueuedAt: Date.now(),
       };
-      const settings = { datasetsDir, modelsDir: datasetsDir, uriSchemes: [], pip: undefined };
+      const settings = { world: prefix, datasetsDir, modelsDir: datasetsDir, uriSchemes: [], pip: undefined };
       const input = rayEcho.input.parse({ text });
       const submission = buildSubmission(definition, attempt, input, uri, {
         ...settings,

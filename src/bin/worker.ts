@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Config } from "../config/index.ts";
 import { createLogger } from "../observe/logger.ts";
+import { createTroubleLog } from "../observe/trouble.ts";
 import { onSignals } from "../process/signals.ts";
 import { openBroker } from "../queue/broker.ts";
 import { createClusterOperations } from "../ray/cluster.ts";
@@ -44,22 +45,23 @@ export async function runWorker(
   }));
   const name = options.name ?? config.worker.name ?? `${queueNames.join("+")}@${hostname()}`;
   const logger = await createLogger({ ...config.log, base: { worker: name } });
-  const [{ catalogue, programsFolder }, broker] = await Promise.all([
-    deploy(),
-    openBroker({
-      redis: config.redis,
-      onWaiting: (reason) => logger.warn({ reason }, "waiting for Redis"),
-      onError: (error) => logger.warn({ reason: error.message }, "trouble with Redis"),
-    }),
-  ]);
+  // What can be wrong with the deployment is told before anything is opened that would keep the process alive.
+  const { catalogue, programsFolder } = await deploy();
+  const tasks = catalogue.tasks.filter((task) => queueNames.includes(task.queue));
   const ray = openRay(config);
   const programs = createProgramPackage(ray, programsFolder);
-  const tasks = catalogue.tasks.filter((task) => queueNames.includes(task.queue));
   for (const task of tasks) if (task.ray !== undefined) programs.check(task.ray.program);
+  const broker = await openBroker({
+    redis: config.redis,
+    onWaiting: (reason) => logger.warn({ reason }, "waiting for Redis"),
+    onError: createTroubleLog(logger, "trouble with Redis"),
+  });
+  const close = () => Promise.all([broker.close(), ray.close()]);
   const rayRunner = createRayRunner({
     client: ray,
     programs,
     settings: {
+      world: config.redis.prefix,
       datasetsDir: config.folders.datasets,
       modelsDir: config.folders.models,
       uriSchemes: config.folders.uriSchemes,
@@ -97,14 +99,25 @@ export async function runWorker(
     // A stack that died without a word must not leave its workers behind.
     process.once("disconnect", resolve);
   });
-  await worker.start();
+  try {
+    await worker.start();
+  } catch (error) {
+    await close();
+    throw error;
+  }
   logger.info({ queues: queueNames, milliseconds: Math.round(performance.now()) }, "ready");
   // Whoever started this process with a channel (`lovage dev`, a test) waits for this.
   process.send?.({ type: "ready" });
 
   await told;
-  await worker.stop();
-  await Promise.all([broker.close(), ray.close()]);
+  try {
+    await worker.stop();
+  } catch (error) {
+    // What it waits for may never come; whoever started it waits for its end.
+    logger.error({ err: error }, "stopped, with jobs not handed back");
+    process.exit(1);
+  }
+  await close();
   logger.info({}, "stopped");
   // The channel would keep the process alive.
   if (process.connected) process.disconnect();

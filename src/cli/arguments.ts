@@ -1,6 +1,7 @@
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import { toMilliseconds } from "../core/durations.ts";
 import { suggestion } from "../core/suggestion.ts";
+import { isWorkerName, workerNameRule } from "../core/worker-name.ts";
 import { type QueueName, queueNames } from "../task/definition.ts";
 
 /** Reads a whole number within bounds. */
@@ -25,17 +26,31 @@ export function duration(text: string): string {
   }
 }
 
+/** Reads a worker's name. */
+export function workerName(text: string): string {
+  if (isWorkerName(text)) return text;
+  throw new InvalidArgumentError(`It takes ${workerNameRule}.`);
+}
+
 /** Reads queues, separated by commas. */
 export function queues(text: string): QueueName[] {
-  const names = text.split(",").map((part) => {
-    const name = part.trim();
-    const queue = queueNames.find((known) => known === name);
-    if (queue !== undefined) return queue;
-    const near = suggestion(name, queueNames);
-    const meant = near === undefined ? "" : ` Did you mean ${near}?`;
-    throw new InvalidArgumentError(
-      `There is no queue ${JSON.stringify(name)}; the queues are ${queueNames.join(", ")}.${meant}`,
-    );
-  });
-  return [...new Set(names)];
+  return [...new Set(text.split(",").map((part) => queue(part.trim())))];
+}
+
+/** Reads a queue. */
+export function queue(name: string): QueueName {
+  const known = queueNames.find((candidate) => candidate === name);
+  if (known !== undefined) return known;
+  const near = suggestion(name, queueNames);
+  const meant = near === undefined ? "" : ` Did you mean ${near}?`;
+  throw new InvalidArgumentError(
+    `There is no queue ${JSON.stringify(name)}; the queues are ${queueNames.join(", ")}.${meant}`,
+  );
+}
+
+/** The option of the commands that look at one job. */
+export function queueOption(): Option {
+  return new Option("--queue <name>", "the job's queue, where several have a job of this id").argParser(
+    queue,
+  );
 }

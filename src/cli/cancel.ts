@@ -1,4 +1,6 @@
 import type { Command } from "commander";
+import type { QueueName } from "../task/definition.ts";
+import { queueOption } from "./arguments.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { Run } from "./run.ts";
 
@@ -9,6 +11,7 @@ export function addCancelCommand(program: Command, run: Run): void {
     .description("cancel a job, waiting or running; its Ray job is stopped")
     .argument("<id>", "the job's id")
     .option("--reason <text>", "why; kept with the job", "cancelled from the command line")
+    .addOption(queueOption())
     .option("--json", "print one JSON document: id and outcome")
     .addHelpText(
       "after",
@@ -19,9 +22,9 @@ The outcome is cancelled (it had not started), cancelling (its worker stops it n
 Example:
   lovage cancel my-job --reason "wrong dataset"`,
     )
-    .action((id: string, { reason }: { reason: string }) =>
+    .action((id: string, { reason, queue }: { reason: string; queue?: QueueName }) =>
       run(async ({ client, screen }) => {
-        const job = await client().get(id);
+        const job = await client().get(id, queue && { queue });
         const outcome = await job.cancel(reason);
         const texts = {
           cancelled: `job ${id} was cancelled before it started`,

@@ -1,4 +1,6 @@
 import type { Command } from "commander";
+import type { QueueName } from "../task/definition.ts";
+import { queueOption } from "./arguments.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { Run } from "./run.ts";
 
@@ -9,6 +11,7 @@ export function addLogsCommand(program: Command, run: Run): void {
     .description("print a job's log")
     .argument("<id>", "the job's id")
     .option("--follow", "go on until the job ends")
+    .addOption(queueOption())
     .option("--json", "print one JSON document, at the end")
     .addHelpText(
       "after",
@@ -19,9 +22,9 @@ Examples:
   lovage logs my-job
   lovage logs my-job --follow | grep loss`,
     )
-    .action((id: string, { follow = false }: { follow?: boolean }) =>
+    .action((id: string, { follow = false, queue }: { follow?: boolean; queue?: QueueName }) =>
       run(async ({ client, screen, onInterrupt }) => {
-        const job = await client().get(id);
+        const job = await client().get(id, queue && { queue });
         if (follow) onInterrupt(() => ({ message: `interrupted; job ${id} goes on` }));
         const lines: string[] = [];
         let count = 0;

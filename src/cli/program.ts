@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import { untilAborted } from "../core/abort.ts";
 import { LovageError } from "../core/errors.ts";
 import { addCancelCommand } from "./cancel.ts";
 import { addDevCommand } from "./dev.ts";
@@ -6,7 +7,6 @@ import type { CliDoors } from "./doors.ts";
 import { addEnqueueCommand } from "./enqueue.ts";
 import { toCoded } from "./error-report.ts";
 import { exitCodeOf, exitCodes, exitCodesHelp } from "./exit-codes.ts";
-import { untilAborted } from "./interruption.ts";
 import { addLogsCommand } from "./logs.ts";
 import { addRayCommands } from "./ray.ts";
 import { addResultCommand } from "./result.ts";

@@ -1,6 +1,8 @@
 import type { Command } from "commander";
 import type { JobSnapshot } from "../client/index.ts";
 import { isEnded } from "../core/states.ts";
+import type { QueueName } from "../task/definition.ts";
+import { queueOption } from "./arguments.ts";
 import { plain } from "./error-report.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { formatBetween, formatMoment } from "./moments.ts";
@@ -17,6 +19,7 @@ export function addStatusCommand(program: Command, run: Run): void {
     .command("status")
     .description("show a job")
     .argument("<id>", "the job's id")
+    .addOption(queueOption())
     .option("--json", "print one JSON document")
     .addHelpText(
       "after",
@@ -27,9 +30,9 @@ Examples:
   lovage status 3f0c6a52-5a7e-4c0f-9d0e-0f7b1f7a9c11
   lovage status my-job --json | jq -r .state`,
     )
-    .action((id: string) =>
+    .action((id: string, { queue }: { queue?: QueueName }) =>
       run(async ({ client, screen }) => {
-        const snapshot = await (await client().get(id)).snapshot();
+        const snapshot = await (await client().get(id, queue && { queue })).snapshot();
         screen.answer(snapshot, () => renderFields(screen, fieldsOf(snapshot, screen, new Date())));
         return exitCodes.success;
       }),

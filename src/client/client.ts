@@ -1,6 +1,5 @@
 import { type Duration, toMilliseconds } from "../core/durations.ts";
 import { findQueue, openBroker } from "../queue/broker.ts";
-import { jobNotFound } from "../queue/cancellation.ts";
 import { type RedisSettings, withDeadline } from "../queue/connection.ts";
 import { createJobEvents } from "../queue/events.ts";
 import { createInspector } from "../queue/inspector.ts";
@@ -40,8 +39,11 @@ export interface Client<Tasks extends TaskTypes> {
   ): Promise<JobHandle<Tasks[Name]["output"]>>;
   /** Like {@link enqueue} for many; all inputs are checked before the first job is sent. Handles come in order. */
   enqueueMany(calls: readonly Call<Tasks>[]): Promise<JobHandle[]>;
-  /** @throws LovageError `JOB_NOT_FOUND` */
-  get<Output = unknown>(id: string): Promise<JobHandle<Output>>;
+  /**
+   * The job of an id. Ids that callers chose are unique in their queue only; name it where several have one.
+   * @throws LovageError `JOB_NOT_FOUND`, `JOB_AMBIGUOUS`
+   */
+  get<Output = unknown>(id: string, options?: { queue?: string }): Promise<JobHandle<Output>>;
   /** The tasks that the workers published. */
   tasks(): Promise<TaskManifest[]>;
   /** Redis' and the queues' health. */
@@ -92,7 +94,8 @@ export function createClient<Tasks extends TaskTypes>(options: ClientOptions): C
     parts: Awaited<ReturnType<typeof open>>,
     job: { id: string; task: string; queue: string },
   ) {
-    return createHandle<never>(parts.broker, parts.events, job);
+    const inTime = <T>(answer: Promise<T>) => withDeadline(answer, timeout, parts.broker.address);
+    return createHandle<never>({ ...parts, inTime }, job);
   }
 
   async function enqueueAll(calls: readonly Call<TaskTypes>[]): Promise<JobHandle<never>[]> {
@@ -114,11 +117,10 @@ export function createClient<Tasks extends TaskTypes>(options: ClientOptions): C
       return handle as JobHandle<never>;
     },
     enqueueMany: (calls) => enqueueAll(calls as readonly Call<TaskTypes>[]),
-    get: (id) =>
+    get: (id, { queue: given } = {}) =>
       bounded(async (parts) => {
-        const queue = await findQueue(parts.broker, id);
-        if (queue === undefined) throw jobNotFound(id);
-        const { task } = await readSnapshot(parts.broker, id, queue);
+        const queue = given ?? (await findQueue(parts.broker, id));
+        const { task } = await readSnapshot(parts.broker, queue, id);
         return handleOf(parts, { id, task, queue });
       }),
     tasks: () => bounded((parts) => parts.directory.list()),

@@ -32,16 +32,31 @@ export interface JobHandle<Output = unknown> {
   cancel(reason?: string): Promise<"cancelled" | "cancelling" | "ended">;
 }
 
+/** Node takes a longer timer for one of 1 ms. */
+const longestTimer = 2 ** 31 - 1;
+
+type Ending = { output: unknown } | { error: ErrorRecord };
+
 /** How often a waiting caller looks, in case an event was lost. Milliseconds. */
 const lookInterval = 2000;
 
+/** How much later than its deadline a wait ends when its last look is not answered, in milliseconds. */
+const lookGrace = 500;
+
+/** What a handle works with. */
+export interface HandleParts {
+  broker: Broker;
+  events: JobEvents;
+  /** @throws LovageError `REDIS_UNAVAILABLE` when the answer does not come within the client's timeout */
+  inTime<T>(answer: Promise<T>): Promise<T>;
+}
+
 export function createHandle<Output>(
-  broker: Broker,
-  events: JobEvents,
+  { broker, events, inTime }: HandleParts,
   job: { id: string; task: string; queue: string },
 ): JobHandle<Output> {
   const { id, queue } = job;
-  const look = () => readSnapshot(broker, id, queue);
+  const look = () => readSnapshot(broker, queue, id);
 
   /** Events and looks as one stream of "something may have changed"; ends by the consumer's return. */
   async function* changes(deadline: number): AsyncGenerator<JobEvent> {
@@ -71,10 +86,24 @@ export function createHandle<Output>(
     }
   }
 
+  /** The job's end, or its last snapshot when the deadline came first. Waits with a Redis that is away. */
+  async function untilEnded(deadline: number, seen: (state: JobState) => void): Promise<Ending | undefined> {
+    for await (const event of changes(deadline)) {
+      if (event.type === "completed") return { output: event.output };
+      if (event.type === "progress" && Date.now() < deadline) continue;
+      const snapshot = await look();
+      seen(snapshot.state);
+      if (snapshot.state === "completed") return { output: snapshot.output };
+      if (isEnded(snapshot.state)) return { error: errorOf(snapshot) };
+      if (Date.now() >= deadline) return undefined;
+    }
+    return undefined;
+  }
+
   return {
     ...job,
-    snapshot: look,
-    state: async () => (await look()).state,
+    snapshot: () => inTime(look()),
+    state: async () => (await inTime(look())).state,
     async *progress() {
       let last = "";
       for await (const event of changes(Number.POSITIVE_INFINITY)) {
@@ -89,6 +118,11 @@ export function createHandle<Output>(
       }
     },
     async *logs({ follow = false } = {}) {
+      if (!follow) {
+        await inTime(look());
+        yield* (await inTime(readLog(broker, queue, id))).lines;
+        return;
+      }
       let from = 0;
       for await (const _change of changes(Number.POSITIVE_INFINITY)) {
         // The state is read before the log: what was written until the end is then in the log that is read after.
@@ -96,34 +130,45 @@ export function createHandle<Output>(
         const part = await readLog(broker, queue, id, from);
         from = part.next;
         yield* part.lines;
-        if (!follow || isEnded(state)) return;
+        if (isEnded(state)) return;
       }
     },
     async result({ timeout = "1h" } = {}) {
       const milliseconds = toMilliseconds(timeout, "timeout");
       const deadline = Date.now() + milliseconds;
-      for await (const event of changes(deadline)) {
-        if (event.type === "completed") return event.output as Output;
-        if (event.type === "progress" && Date.now() < deadline) continue;
-        const snapshot = await look();
-        if (snapshot.state === "completed") return snapshot.output as Output;
-        if (isEnded(snapshot.state)) throw LovageError.fromRecord(errorOf(snapshot));
-        if (Date.now() >= deadline) {
-          throw new LovageError(
-            "WAIT_TIMEOUT",
-            `job ${id} is ${snapshot.state} after ${milliseconds} ms; it goes on`,
-            {
-              field: "timeout",
-              value: timeout,
-              hint: "wait again with client.get(id), or cancel it",
-            },
-          );
-        }
+      let state: JobState | undefined;
+      const ending = untilEnded(deadline, (seen) => {
+        state = seen;
+      });
+      // A Redis that is away keeps every look waiting; the caller's own deadline does not wait for that.
+      const { promise: tooLate, resolve: giveUp } = Promise.withResolvers<undefined>();
+      const timer = setTimeout(giveUp, Math.min(milliseconds + lookGrace, longestTimer), undefined).unref();
+      try {
+        const ended = await Promise.race([ending, tooLate]);
+        if (ended === undefined) throw waitTimeout(id, state, timeout, milliseconds);
+        if ("error" in ended) throw LovageError.fromRecord(ended.error);
+        return ended.output as Output;
+      } finally {
+        clearTimeout(timer);
+        ending.catch(() => {});
       }
-      throw new LovageError("WAIT_TIMEOUT", `nobody waits for job ${id} any more`);
     },
-    cancel: (reason = "cancelled by the caller") => cancelJob(broker, id, reason),
+    cancel: (reason = "cancelled by the caller") => inTime(cancelJob(broker, { queue, id }, reason)),
   };
+}
+
+function waitTimeout(
+  id: string,
+  state: JobState | undefined,
+  timeout: Duration,
+  milliseconds: number,
+): LovageError {
+  const is = state === undefined ? "in a state that Redis did not tell" : state;
+  return new LovageError("WAIT_TIMEOUT", `job ${id} is ${is} after ${milliseconds} ms; it goes on`, {
+    field: "timeout",
+    value: timeout,
+    hint: "wait again with client.get(id), or cancel it",
+  });
 }
 
 function errorOf(snapshot: JobSnapshot): ErrorRecord {

@@ -2,6 +2,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "dotenv";
 
+/** What a running `lovage dev` leaves. */
+const devFile = join(".lovage", "dev.env");
+
 /** Variables and where they came from, the strongest source first. */
 export interface EnvironmentSource {
   /** For messages: "the environment" or a file's path. */
@@ -20,9 +23,37 @@ export function environmentSources(
   folder: string,
 ): EnvironmentSource[] {
   const sources: EnvironmentSource[] = [{ name: "the environment", own: false, variables: environment }];
-  for (const file of [".env", join(".lovage", "dev.env")]) {
+  for (const file of [".env", devFile]) {
     const path = join(folder, file);
-    if (existsSync(path)) sources.push({ name: file, own: true, variables: parse(readFileSync(path)) });
+    if (!existsSync(path)) continue;
+    const stronger: Variables = Object.assign({}, ...sources.toReversed().map(({ variables }) => variables));
+    const variables = withoutContradicted(parse(readFileSync(path)), stronger, file === devFile);
+    sources.push({ name: file, own: true, variables });
   }
   return sources;
+}
+
+type Variables = Record<string, string | undefined>;
+
+/**
+ * What a weaker source says of a place that a stronger one moved is about another place: a URL of Redis where the host
+ * or the port was given anew, and of a local stack the cluster's token and folders where the address was.
+ */
+function withoutContradicted(variables: Variables, stronger: Variables, isLocalStack: boolean): Variables {
+  const url = URL.parse(variables["REDIS_URL"] ?? "");
+  const { REDIS_HOST: host, REDIS_PORT: port, RAY_ADDRESS: address } = stronger;
+  const elsewhere =
+    url !== null &&
+    ((host && loopback(host) !== loopback(url.hostname)) || (port && port !== (url.port || "6379")));
+  const otherCluster = isLocalStack && address && address !== variables["RAY_ADDRESS"];
+  return Object.fromEntries(
+    Object.entries(variables).filter(
+      ([name]) =>
+        !(elsewhere && name === "REDIS_URL") && !(otherCluster && /^(RAY_|DATASETS_|MODELS_)/.test(name)),
+    ),
+  );
+}
+
+function loopback(host: string): string {
+  return host === "localhost" ? "127.0.0.1" : host;
 }

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { toMilliseconds } from "../core/durations.ts";
+import { isWorkerName, workerNameRule } from "../core/worker-name.ts";
 
 /** One environment variable: how its text is read, what stands when it is absent, and what it means. */
 export interface Variable<T> {
@@ -29,6 +30,11 @@ const duration = (text: string) => {
     return reject('is not a duration such as "30s", "15m", "2h"');
   }
 };
+const atLeast = (least: string) => (text: string) => {
+  const value = duration(text);
+  return value >= toMilliseconds(least) ? value : reject(`is shorter than ${least}`);
+};
+const workerName = (text: string) => (isWorkerName(text) ? text : reject(`is not made of ${workerNameRule}`));
 const number = (schema: z.ZodNumber, kind: string) => (text: string) => {
   const result = schema.safeParse(text.trim() === "" ? Number.NaN : Number(text));
   return result.success ? result.data : reject(`is not ${kind}`);
@@ -99,9 +105,9 @@ export const variables = {
     "",
     "PEM file of the authority that signed Ray's certificate",
   ),
-  RAY_CONNECT_TIMEOUT: variable(duration, "5s", "Longest wait for a connection to Ray"),
-  RAY_REQUEST_TIMEOUT: variable(duration, "15s", "Longest wait for an answer of Ray"),
-  RAY_SUBMIT_TIMEOUT: variable(duration, "60s", "Longest wait for the answer to a submit"),
+  RAY_CONNECT_TIMEOUT: variable(atLeast("100ms"), "5s", "Longest wait for a connection to Ray"),
+  RAY_REQUEST_TIMEOUT: variable(atLeast("100ms"), "15s", "Longest wait for an answer of Ray"),
+  RAY_SUBMIT_TIMEOUT: variable(atLeast("100ms"), "60s", "Longest wait for the answer to a submit"),
   RAY_UNAVAILABLE_TIMEOUT: variable(
     duration,
     "10m",
@@ -133,7 +139,11 @@ export const variables = {
     "URI schemes that inputs may name besides paths, such as s3,gs; empty: none",
   ),
 
-  WORKER_NAME: variable(optional(string), "", "Name of the worker; empty: its queues and the host's name"),
+  WORKER_NAME: variable(
+    optional(workerName),
+    "",
+    "Name of the worker; empty: its queues and the host's name",
+  ),
   WORKER_QUEUES: variable(
     listOf("ml", "data", "default"),
     "ml,data,default",
@@ -148,14 +158,14 @@ export const variables = {
     "How long a stopping worker lets its jobs finish before it hands them back",
   ),
   WORKER_LOCK_DURATION: variable(
-    duration,
+    atLeast("1s"),
     "30s",
     "How long a worker may be silent before another takes its jobs over",
   ),
 
-  RESULT_AGE: variable(duration, "1d", "How long a completed job and its result are kept"),
+  RESULT_AGE: variable(atLeast("1s"), "1d", "How long a completed job and its result are kept"),
   RESULT_COUNT: variable(count(1), "10000", "How many completed jobs a queue keeps at most"),
-  FAILURE_AGE: variable(duration, "7d", "How long a failed, cancelled or expired job is kept"),
+  FAILURE_AGE: variable(atLeast("1s"), "7d", "How long a failed, cancelled or expired job is kept"),
   FAILURE_COUNT: variable(count(1), "10000", "How many failed jobs a queue keeps at most"),
   JOB_LOG_LINES: variable(count(1), "1000", "How many lines of its log a job keeps"),
 

@@ -6,6 +6,7 @@ export const errorCodes = {
   DEADLINE_EXCEEDED: { retryable: true, meaning: "A wait or a run took longer than its deadline." },
   INPUT_INVALID: { retryable: false, meaning: "The input does not fit the task's schema." },
   INTERRUPTED: { retryable: false, meaning: "Ctrl-C ended a command that waited; the job goes on." },
+  JOB_AMBIGUOUS: { retryable: false, meaning: "Several queues have a job of this id." },
   JOB_CANCELLED: { retryable: false, meaning: "Somebody cancelled the job." },
   JOB_EXPIRED: { retryable: false, meaning: "The job was not started before its expiry." },
   JOB_FAILED: { retryable: true, meaning: "The task threw an error without a code of its own." },
@@ -32,7 +33,7 @@ export const errorCodes = {
   RAY_NOT_STARTED: { retryable: true, meaning: "The Ray job did not start before its start deadline." },
   RAY_RESULT_MISSING: { retryable: true, meaning: "The Ray job succeeded but its result was not found." },
   RAY_RUN_TIMEOUT: { retryable: false, meaning: "The Ray job ran longer than its run deadline." },
-  RAY_SETUP_FAILED: { retryable: false, meaning: "The Ray job's runtime environment could not be made." },
+  RAY_SETUP_FAILED: { retryable: true, meaning: "The Ray job's runtime environment could not be made." },
   RAY_SUPERVISOR_FAILED: {
     retryable: true,
     meaning: "Ray lost or could not start the Ray job's supervisor.",

@@ -1,5 +1,6 @@
 import { Queue } from "bullmq";
 import type { Redis } from "ioredis";
+import { LovageError } from "../core/errors.ts";
 import { queueNames } from "../task/definition.ts";
 import {
   connectRedis,
@@ -85,10 +86,32 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
   };
 }
 
-/** The queue that holds a job, found by looking into each; undefined when none does. */
-export async function findQueue(broker: Broker, id: string): Promise<string | undefined> {
+/**
+ * The queue that holds a job, found by looking into each.
+ * @throws LovageError `JOB_NOT_FOUND`; `JOB_AMBIGUOUS` when several have a job of this id: callers choose ids
+ */
+export async function findQueue(broker: Broker, id: string): Promise<string> {
   const pipeline = broker.redis.pipeline();
   for (const queue of queueNames) pipeline.hexists(broker.keys.job(queue, id), "name");
   const answers = (await pipeline.exec()) ?? [];
-  return queueNames.find((_queue, index) => answers[index]?.[1] === 1);
+  const [found, ...others] = queueNames.filter((_queue, index) => answers[index]?.[1] === 1);
+  if (found === undefined) throw jobNotFound(id);
+  if (others.length === 0) return found;
+  throw new LovageError(
+    "JOB_AMBIGUOUS",
+    `the queues ${[found, ...others].join(" and ")} have a job ${id} each`,
+    {
+      field: "id",
+      value: id,
+      hint: "name the queue as well: client.get(id, { queue }), or --queue",
+    },
+  );
+}
+
+export function jobNotFound(id: string): LovageError {
+  return new LovageError("JOB_NOT_FOUND", `no job has the id ${JSON.stringify(id)}`, {
+    field: "id",
+    value: id,
+    hint: "check the id; jobs that ended long ago are removed (RESULT_AGE, FAILURE_AGE)",
+  });
 }

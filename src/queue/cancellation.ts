@@ -1,6 +1,6 @@
 import type { Job } from "bullmq";
-import { LovageError } from "../core/errors.ts";
-import { type Broker, findQueue } from "./broker.ts";
+import { parseJson } from "../core/json.ts";
+import { type Broker, jobNotFound } from "./broker.ts";
 import { jobFields } from "./keys.ts";
 
 /** What is announced on the channel of cancellations. */
@@ -18,11 +18,9 @@ export interface CancellationNotice {
  */
 export async function cancelJob(
   broker: Broker,
-  id: string,
+  { queue, id }: { queue: string; id: string },
   reason: string,
 ): Promise<"cancelled" | "cancelling" | "ended"> {
-  const queue = await findQueue(broker, id);
-  if (queue === undefined) throw jobNotFound(id);
   const key = broker.keys.job(queue, id);
   const wish = JSON.stringify({ reason, at: Date.now() });
   const data = await broker.redis.lovageCancel(key, jobFields.cancel, wish);
@@ -42,13 +40,7 @@ export async function cancelJob(
  * ever rewrites a job's data, so reading and writing it in two steps is safe.
  */
 async function markData(broker: Broker, key: string, text: string, reason: string): Promise<void> {
-  let data: unknown;
-  try {
-    data = JSON.parse(text);
-  } catch {
-    return;
-  }
-  const call = data as { meta?: object } | null;
+  const call = parseJson(text) as { meta?: object } | null | undefined;
   if (typeof call !== "object" || typeof call?.meta !== "object") return;
   await broker.redis.lovageSetData(
     key,
@@ -60,13 +52,5 @@ async function markData(broker: Broker, key: string, text: string, reason: strin
 async function promote(job: Job | undefined): Promise<void> {
   await job?.promote().catch(() => {
     // It left the delayed set in between; whoever took it drops it.
-  });
-}
-
-export function jobNotFound(id: string): LovageError {
-  return new LovageError("JOB_NOT_FOUND", `no job has the id ${JSON.stringify(id)}`, {
-    field: "id",
-    value: id,
-    hint: "check the id; jobs that ended long ago are removed (RESULT_AGE, FAILURE_AGE)",
   });
 }

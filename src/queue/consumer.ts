@@ -1,6 +1,7 @@
-import { type Job, UnrecoverableError, WaitingError, Worker } from "bullmq";
+import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from "bullmq";
 import { backoffDelay } from "../core/backoff.ts";
 import { LovageError } from "../core/errors.ts";
+import { parseJson } from "../core/json.ts";
 import type { Progress } from "../core/progress.ts";
 import type { RetryPolicy } from "../task/definition.ts";
 import type { Delivery, Outcome } from "../task/execute.ts";
@@ -32,6 +33,8 @@ export interface ConsumerOptions {
   run(job: HeldJob): Promise<Outcome>;
   onError(error: Error): void;
   onStalled(jobId: string): void;
+  /** Told of a job that failed without being run again, because its workers died too often. */
+  onGivenUp(job: Pick<HeldJob, "id" | "readRayJob">): Promise<void>;
 }
 
 interface Retention {
@@ -54,6 +57,9 @@ export interface Consumer {
 /** A job that outlives this many workers is likely to kill them; Ray jobs survive, so there may be several deploys. */
 const maxStalledCount = 10;
 
+/** How long a job is put aside whose earlier run this very process is still ending, in milliseconds. */
+const stillEndingDelay = 1000;
+
 /** How often the running jobs' records are looked at for a cancellation whose announcement was missed. */
 const cancellationCheckInterval = 2000;
 
@@ -68,18 +74,21 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     const id = job.id ?? "";
     // BullMQ runs what it fetched while it closes: jobs on their way, and, woken by the hand-back, the very job that
     // was just handed back.
-    if (draining) return handBackUnstarted(options, job, token);
+    if (draining) return handBackUnstarted(options, job, () => job.moveToWait(token), new WaitingError());
+    // The lock was lost, the job came back, and the first run is not over yet: two at once would be one too many.
+    if (held.has(id)) {
+      const later = () => job.moveToDelayed(Date.now() + stillEndingDelay, token);
+      return handBackUnstarted(options, job, later, new DelayedError());
+    }
     const controller = new AbortController();
     const delivery = hold(options, job, id, token, controller.signal);
     held.set(id, { delivery, controller });
-    let outcome: Outcome;
     try {
-      outcome = await options.run(delivery);
+      const outcome = await options.run(delivery);
+      return outcome.type === "completed" ? outcome.output : await end(options, job, token, outcome);
     } finally {
       held.delete(id);
     }
-    if (outcome.type === "completed") return outcome.output;
-    return end(options, job, token, outcome);
   }
 
   function abortById(id: string, reason: LovageError): void {
@@ -94,7 +103,9 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     const answers = (await pipeline.exec()) ?? [];
     for (const [index, id] of ids.entries()) {
       const wish = answers[index]?.[1];
-      if (typeof wish === "string") abortById(id, new LovageError("JOB_CANCELLED", JSON.parse(wish).reason));
+      if (typeof wish !== "string") continue;
+      const { reason } = (parseJson(wish) ?? {}) as { reason?: string };
+      abortById(id, new LovageError("JOB_CANCELLED", reason ?? "cancelled"));
     }
   }
 
@@ -121,6 +132,10 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       });
       worker.on("error", options.onError);
       worker.on("stalled", options.onStalled);
+      worker.on("failed", (job) => {
+        if (job?.id === undefined || job.deferredFailure === undefined) return;
+        options.onGivenUp(recordOf(broker, queue, job.id)).catch(options.onError);
+      });
       worker.on("lockRenewalFailed", (ids) => {
         for (const id of ids)
           abortById(id, new LovageError("LOCK_LOST", "the worker could not renew its lock in time"));
@@ -160,8 +175,16 @@ function hold(options: ConsumerOptions, job: Job, id: string, token: string, sig
     log: (lines, cursor) =>
       appendLog(broker, { queue, id, token }, { lines, cursor }, options.retention.logLines),
     readLogCursor: async () => (await broker.redis.hget(key, jobFields.logCursor)) ?? undefined,
-    readRayJob: async () => (await broker.redis.hget(key, jobFields.rayJob)) ?? undefined,
+    readRayJob: recordOf(broker, queue, id).readRayJob,
     writeRayJob: (json) => setHeld(options, id, token, jobFields.rayJob, json),
+  };
+}
+
+function recordOf(broker: Broker, queue: string, id: string): Pick<HeldJob, "id" | "readRayJob"> {
+  const key = broker.keys.job(queue, id);
+  return {
+    id,
+    readRayJob: async () => (await broker.redis.hget(key, jobFields.rayJob)) ?? undefined,
   };
 }
 
@@ -185,12 +208,16 @@ async function end(
   throw thrown;
 }
 
-async function handBackUnstarted(options: ConsumerOptions, job: Job, token: string): Promise<never> {
-  const { broker, queue } = options;
+async function handBackUnstarted(
+  { broker, queue }: ConsumerOptions,
+  job: Job,
+  move: () => Promise<unknown>,
+  moved: WaitingError | DelayedError,
+): Promise<never> {
   // BullMQ counts a fetch as a start; an expiry must still find that the job never started.
   await broker.redis.hincrby(broker.keys.job(queue, job.id ?? ""), "ats", -1);
-  await job.moveToWait(token);
-  throw new WaitingError();
+  await move();
+  throw moved;
 }
 
 async function setHeld(

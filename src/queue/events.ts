@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { QueueEvents } from "bullmq";
 import { type Progress, toProgress } from "../core/progress.ts";
 import type { Broker } from "./broker.ts";
@@ -16,12 +17,29 @@ export interface JobEvents {
   close(): Promise<void>;
 }
 
+/** How long after a failed try the connection for events is opened again, in milliseconds. */
+const reopenInterval = 250;
+
 export function createJobEvents(broker: Broker, onError: (error: Error) => void): JobEvents {
   const streams = new Map<string, Promise<QueueEvents>>();
+  let closed = false;
   const listeners = new Map<string, Set<(event: JobEvent) => void>>();
 
   function tell(queue: string, id: string, event: JobEvent): void {
     for (const listener of listeners.get(`${queue}:${id}`) ?? []) listener(event);
+  }
+
+  /** A Redis that goes away just now is waited for, as one that goes away later is. */
+  async function openPatiently(queue: string): Promise<QueueEvents> {
+    for (;;) {
+      try {
+        return await open(queue);
+      } catch (error) {
+        if (closed) throw error;
+        onError(error as Error);
+        await sleep(reopenInterval);
+      }
+    }
   }
 
   async function open(queue: string): Promise<QueueEvents> {
@@ -50,7 +68,12 @@ export function createJobEvents(broker: Broker, onError: (error: Error) => void)
     for (const name of ["failed", "removed", "delayed", "stalled"] as const) {
       events.on(name, ({ jobId }: { jobId: string }) => tell(queue, jobId, { type: "changed" }));
     }
-    await events.waitUntilReady();
+    try {
+      await events.waitUntilReady();
+    } catch (error) {
+      await events.close().catch(() => {});
+      throw error;
+    }
     events.run().catch(onError);
     return events;
   }
@@ -60,7 +83,7 @@ export function createJobEvents(broker: Broker, onError: (error: Error) => void)
       const key = `${queue}:${id}`;
       const set = listeners.get(key) ?? new Set();
       listeners.set(key, set.add(listener));
-      const stream = streams.get(queue) ?? open(queue);
+      const stream = streams.get(queue) ?? openPatiently(queue);
       streams.set(queue, stream);
       await stream;
       return () => {
@@ -69,6 +92,7 @@ export function createJobEvents(broker: Broker, onError: (error: Error) => void)
       };
     },
     async close() {
+      closed = true;
       const opened = await Promise.allSettled(streams.values());
       streams.clear();
       await Promise.all(

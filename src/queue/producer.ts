@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { JobsOptions } from "bullmq";
+import { type JobsOptions, QueueKeys } from "bullmq";
 import { type Duration, toMilliseconds } from "../core/durations.ts";
 import { LovageError } from "../core/errors.ts";
 import { type Call, encodeCall } from "../task/codec.ts";
@@ -58,13 +58,7 @@ export function prepareJob(target: Target, input: unknown, options: EnqueueOptio
   const { priority = 0, attempts = target.retry.attempts } = options;
   checkWhole("priority", priority, 0, 9);
   checkWhole("attempts", attempts, 1, 1000);
-  if (options.id !== undefined && !/^[A-Za-z0-9_.-]{1,128}$/.test(options.id)) {
-    throw new LovageError("INPUT_INVALID", `the id ${JSON.stringify(options.id)} cannot be used`, {
-      field: "id",
-      value: options.id,
-      hint: "use up to 128 letters, digits, _, - and dots",
-    });
-  }
+  if (options.id !== undefined) checkId(options.id);
   const meta =
     options.expires === undefined
       ? {}
@@ -89,6 +83,22 @@ export async function addJobs(broker: Broker, jobs: readonly PreparedJob[]): Pro
   }
   const byQueue = Map.groupBy(jobs, (job) => job.queue);
   await Promise.all([...byQueue].map(([queue, group]) => broker.queue(queue).addBulk(group)));
+}
+
+/** BullMQ keeps a queue's own keys beside its jobs: a job of such an id would overwrite one. */
+const takenIds = new Set(Object.keys(new QueueKeys().getKeys("")));
+
+function checkId(id: string): void {
+  const fits = /^[A-Za-z0-9_.-]{1,128}$/.test(id);
+  // BullMQ counts its own ids, and takes a whole number for one of them.
+  if (fits && !/^\d+$/.test(id) && !takenIds.has(id)) return;
+  throw new LovageError("INPUT_INVALID", `the id ${JSON.stringify(id)} cannot be used`, {
+    field: "id",
+    value: id,
+    hint: fits
+      ? `put something in front of it, as in job-${id}: whole numbers and "${[...takenIds].slice(1, 4).join('", "')}" and the like are the queue's own`
+      : "use up to 128 letters, digits, _, - and dots",
+  });
 }
 
 function checkWhole(field: string, value: number, least: number, most: number): void {

@@ -1,8 +1,8 @@
 import type { ErrorRecord } from "../core/errors.ts";
+import { parseJson } from "../core/json.ts";
 import { type Progress, toProgress } from "../core/progress.ts";
 import type { JobState } from "../core/states.ts";
-import { type Broker, findQueue } from "./broker.ts";
-import { jobNotFound } from "./cancellation.ts";
+import { type Broker, jobNotFound } from "./broker.ts";
 import { jobFields } from "./keys.ts";
 
 /** A job's Ray job, as far as readers care; the Ray room writes it. */
@@ -40,9 +40,7 @@ export interface JobSnapshot {
 }
 
 /** @throws LovageError `JOB_NOT_FOUND` */
-export async function readSnapshot(broker: Broker, id: string, queueName?: string): Promise<JobSnapshot> {
-  const queue = queueName ?? (await findQueue(broker, id));
-  if (queue === undefined) throw jobNotFound(id);
+export async function readSnapshot(broker: Broker, queue: string, id: string): Promise<JobSnapshot> {
   // The state is read first: a job that ends in between then shows too old a state, never an end without its result.
   const bullState = await broker.queue(queue).getJobState(id);
   const hash = await broker.redis.hgetall(broker.keys.job(queue, id));
@@ -110,11 +108,8 @@ function toDate(text: string | undefined): Date | undefined {
   return text === undefined ? undefined : new Date(Number(text));
 }
 
+/** What is no JSON is shown as it is. */
 function parse(text: string | undefined): unknown {
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
+  const value = text === undefined ? undefined : parseJson(text);
+  return value === undefined ? text : value;
 }

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { LovageError } from "../core/errors.ts";
+import { parseJson } from "../core/json.ts";
 import { type Progress, toProgress } from "../core/progress.ts";
 
 /** How a line for the worker begins; `lovage_job.py` writes the same. */
@@ -70,7 +71,7 @@ function readLine(line: string): ProgramLine[] {
   const text = line.endsWith("\r") ? line.slice(0, -1) : line;
   if (text === "") return [];
   if (!text.startsWith(marker)) return [{ type: "text", text }];
-  const event = parse(text.slice(marker.length));
+  const event = Event.safeParse(parseJson(text.slice(marker.length))).data;
   if (event === undefined) return [{ type: "text", text }];
   switch (event.type) {
     case "progress": {
@@ -86,13 +87,5 @@ function readLine(line: string): ProgramLine[] {
           error: new LovageError(event.code, event.message, { ...event, retryable: event.retry }),
         },
       ];
-  }
-}
-
-function parse(text: string): z.infer<typeof Event> | undefined {
-  try {
-    return Event.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
   }
 }

@@ -10,8 +10,12 @@ import { formatCursor } from "./record.ts";
 export interface Mirror {
   readonly result: { value: unknown } | undefined;
   readonly failure: LovageError | undefined;
+  /** Characters of the log read so far. */
+  readonly offset: number;
   /** Reads a part of the log that was fetched otherwise, for its marked lines only. */
   readMarkers(text: string): void;
+  /** Stops following and takes the rest from the log as a whole. */
+  finishWith(log: string): Promise<void>;
   /** Waits until the log has ended, as long as it still tells something within `quiet` milliseconds. */
   finish(quiet: number): Promise<void>;
   /** Stops following and writes what is held back. */
@@ -60,14 +64,18 @@ export function followLog(client: RayClient, submissionId: string, from: number,
     ]);
   }
 
+  function read(text: string): void {
+    consumed += text.length;
+    for (const line of reader.push(text)) take(line);
+  }
+
   async function follow(): Promise<void> {
     for (let pause = 500; !stopper.signal.aborted; pause = Math.min(pause * 2, 10_000)) {
       try {
         for await (const piece of client.tail(submissionId, { from: consumed, signal: stopper.signal })) {
-          consumed += piece.text.length;
           lastHeard = Date.now();
           pause = 500;
-          for (const line of reader.push(piece.text)) take(line);
+          read(piece.text);
         }
         // The end of the log says nothing of the job: Ray ends it early at times (ray-project/ray#60665).
         ended = true;
@@ -92,6 +100,15 @@ export function followLog(client: RayClient, submissionId: string, from: number,
     },
     get failure() {
       return failure;
+    },
+    get offset() {
+      return consumed;
+    },
+    async finishWith(log) {
+      stopper.abort();
+      await following;
+      read(log.slice(consumed));
+      for (const line of reader.end()) take(line);
     },
     readMarkers(text) {
       const marked = createLineReader();

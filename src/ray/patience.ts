@@ -9,24 +9,32 @@ export interface Patience {
   signal: AbortSignal;
   /** Called when the cluster falls silent, and then every 10 s. */
   onSilence(reason: string, milliseconds: number): void;
+  /** Whether a refused token is waited for as well: what runs already must not die of a token that was renewed. */
+  unauthorizedToo?: boolean;
 }
 
 /**
  * Calls until the cluster answers. Only silence is waited for; an answer that is an error is thrown at once.
+ * @param call is given the signal, to end a request that is under way
  * @throws LovageError `RAY_UNAVAILABLE` when it stayed silent too long; the signal's reason when aborted
  */
-export async function withPatience<T>(patience: Patience, call: () => Promise<T>): Promise<T> {
+export async function withPatience<T>(
+  patience: Patience,
+  call: (options: { signal: AbortSignal }) => Promise<T>,
+): Promise<T> {
   const begun = Date.now();
   let told = 0;
   for (let pause = 250; ; pause = Math.min(pause * 1.7, 5000)) {
     patience.signal.throwIfAborted();
     try {
-      return await call();
+      return await call({ signal: patience.signal });
     } catch (error) {
       patience.signal.throwIfAborted();
-      if (!isSilence(error)) throw error;
+      const refused = error instanceof RayError && error.code === "RAY_UNAUTHORIZED";
+      if (!isSilence(error) && !(refused && patience.unauthorizedToo === true)) throw error;
       const silent = Date.now() - begun;
       if (silent + pause > patience.timeout) {
+        if (refused) throw error;
         throw new LovageError(
           "RAY_UNAVAILABLE",
           `the Ray cluster did not answer for ${Math.round(silent / 1000)} s`,
@@ -50,6 +58,7 @@ export async function pauseUnlessAborted(milliseconds: number, signal: AbortSign
   await sleep(milliseconds, undefined, { signal }).catch(() => signal.throwIfAborted());
 }
 
-function isSilence(error: unknown): boolean {
+/** Whether the cluster said nothing, as against an answer that is an error. */
+export function isSilence(error: unknown): boolean {
   return error instanceof RayError && (error.code === "RAY_UNAVAILABLE" || error.code === "RAY_TIMEOUT");
 }

@@ -8,7 +8,7 @@ export interface ProgramPackage {
   /** @throws LovageError `PROGRAM_MISSING` */
   check(program: string): void;
   /** Makes sure that the cluster has the package now, and returns its URI. */
-  ensure(program: string): Promise<string>;
+  ensure(program: string, signal: AbortSignal): Promise<string>;
 }
 
 /** The zip is made once a process: what runs belongs to the release that submits it. */
@@ -24,11 +24,15 @@ export function createProgramPackage(client: RayClient, folder: string): Program
   }
   return {
     check,
-    async ensure(program) {
+    async ensure(program, signal) {
       check(program);
-      zipped ??= client.packages.zip(folder);
+      zipped ??= client.packages.zip(folder).catch((error: unknown) => {
+        // The next Ray job tries again: too many open files, say, pass.
+        zipped = undefined;
+        throw error;
+      });
       // Ray forgets packages that no job uses for ten minutes, so it is asked before every submit.
-      return (await client.packages.upload(await zipped)).uri;
+      return (await client.packages.upload(await zipped, { signal })).uri;
     },
   };
 }

@@ -1,10 +1,15 @@
 import { describeError } from "../core/errors.ts";
-import { isTerminal, type RayClient, RayError, type RayJobStatus } from "../ray-client-http/index.ts";
+import { isTerminal, type RayClient } from "../ray-client-http/index.ts";
 import type { TaskLogger } from "../task/context.ts";
 import type { RayStops } from "./host.ts";
+import { isSilence } from "./patience.ts";
+import { stopOnce } from "./stop.ts";
 
 /** How often the Ray jobs that must stop are told so again, in milliseconds. */
 const interval = 3000;
+
+/** How long a Ray job that the cluster does not know is looked for: its submit may still be on its way. Milliseconds. */
+const unknownFor = 120_000;
 
 /** A service of the worker's; see process/service.ts. */
 export interface Reaper {
@@ -23,16 +28,34 @@ export interface ReaperOptions {
  * twice, so they need not agree.
  */
 export function createReaper({ client, stops, logger }: ReaperOptions): Reaper {
+  const stopping = new AbortController();
+  const unknownSince = new Map<string, number>();
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
 
   async function reap(): Promise<void> {
     for (const submissionId of await stops.list()) {
-      const status = await stopOnce(client, submissionId);
-      if (status !== undefined && !isTerminal(status)) continue;
-      await stops.remove(submissionId);
-      logger.info({ submissionId, status }, "the Ray job is stopped");
+      stopping.signal.throwIfAborted();
+      try {
+        if (await isOver(submissionId)) await stops.remove(submissionId);
+      } catch (error) {
+        logger.debug({ submissionId, reason: describeError(error) }, "a Ray job could not be stopped yet");
+        // One that Ray refuses must not keep the others from their stop; a silent cluster answers none.
+        if (isSilence(error)) return;
+      }
     }
+  }
+
+  async function isOver(submissionId: string): Promise<boolean> {
+    const status = await stopOnce(client, submissionId, stopping.signal);
+    if (status === undefined) {
+      const since = unknownSince.get(submissionId) ?? Date.now();
+      unknownSince.set(submissionId, since);
+      if (Date.now() - since < unknownFor) return false;
+    } else if (!isTerminal(status)) return false;
+    unknownSince.delete(submissionId);
+    logger.info({ submissionId, status }, "the Ray job is stopped");
+    return true;
   }
 
   return {
@@ -52,19 +75,8 @@ export function createReaper({ client, stops, logger }: ReaperOptions): Reaper {
     },
     async stop() {
       clearInterval(timer);
+      stopping.abort();
       await running;
     },
   };
-}
-
-/** Tells a Ray job to stop unless it has ended; its status before, or undefined when the cluster does not know it. */
-export async function stopOnce(client: RayClient, submissionId: string): Promise<RayJobStatus | undefined> {
-  try {
-    const { status } = await client.get(submissionId);
-    if (!isTerminal(status)) await client.stop(submissionId);
-    return status;
-  } catch (error) {
-    if (error instanceof RayError && error.code === "RAY_NOT_FOUND") return undefined;
-    throw error;
-  }
 }

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { RayHost } from "./host.ts";
 
 const RayRecord = z.looseObject({
   submissionId: z.string(),
@@ -9,6 +10,8 @@ const RayRecord = z.looseObject({
   /** Milliseconds since 1970, by this worker's clock: the cluster's may differ. */
   submittedAt: z.number(),
   runningSince: z.number().optional(),
+  /** The verdict, once a deadline has passed and its stop has begun: whoever goes on comes to the same. */
+  overdue: z.looseObject({ code: z.string(), message: z.string(), retryable: z.boolean() }).optional(),
   /** Whether it is known to have ended, or never to have begun. */
   settled: z.boolean(),
 });
@@ -28,4 +31,14 @@ export function formatCursor(submissionId: string, offset: number): string {
 /** The offset of a cursor; 0 when there is none, or it belongs to another Ray job. */
 export function parseCursor(cursor: string | undefined, submissionId: string): number {
   return cursor?.startsWith(`${submissionId}@`) ? Number(cursor.slice(submissionId.length + 1)) : 0;
+}
+
+/** Changes the record and keeps it with the job. @throws LovageError `LOCK_LOST` when another worker holds the job by now */
+export async function writeRecord(
+  host: RayHost,
+  record: RayRecord,
+  changes: Partial<RayRecord>,
+): Promise<void> {
+  Object.assign(record, changes);
+  await host.writeRayJob(JSON.stringify(record));
 }

@@ -1,8 +1,11 @@
+import { createHash } from "node:crypto";
 import { LovageError } from "../core/errors.ts";
 import type { RayDefinition } from "../task/definition.ts";
 
 /** What is the same for every Ray job of a deployment. */
 export interface RaySettings {
+  /** What tells the jobs of this Redis from those of another on the same cluster: the prefix of its keys. */
+  world: string;
   /** The folders as the Ray nodes see them. */
   datasetsDir: string;
   modelsDir: string;
@@ -19,21 +22,28 @@ export interface RayAttempt {
   task: string;
   queue: string;
   attempt: number;
+  /** Milliseconds since 1970: an id that was free again after its job was removed is another job's. */
+  enqueuedAt: number;
 }
 
-/** Linux takes no longer text in one environment variable (MAX_ARG_STRLEN is 128 KiB); room is left for the name. */
-export const maxRayInputBytes = 120 * 1024;
+/**
+ * Linux takes no text over 128 KiB in one environment variable (MAX_ARG_STRLEN). Ray gives the driver its whole
+ * environment once more in one variable, as ASCII JSON; room is left for what Ray adds to it.
+ */
+export const maxEnvironmentBytes = 124 * 1024;
 
 /** What tells Lovage's Ray jobs from anybody else's in the cluster's list. */
 export const submittedBy = "lovage";
 
 /**
  * The id is made from the attempt, so that the same attempt can never start two programs. Ray takes letters, digits,
- * `_.:-` only, and an id must never be used again, not even after it was deleted.
+ * `_.:-` only, and an id must never be used again, not even after it was deleted: the four bytes before the attempt
+ * tell this job from an earlier one of the same id, and from one of another world.
  */
-export function submissionId(attempt: RayAttempt): string {
+export function submissionId(attempt: RayAttempt, world: string): string {
   const safe = (text: string) => text.replaceAll(/[^A-Za-z0-9_.-]/g, "_");
-  return `lovage:${safe(attempt.queue)}:${safe(attempt.jobId)}:a${attempt.attempt}`;
+  const born = createHash("sha256").update(`${world}\n${attempt.enqueuedAt}`).digest("hex").slice(0, 8);
+  return `lovage:${safe(attempt.queue)}:${safe(attempt.jobId)}:${born}:a${attempt.attempt}`;
 }
 
 /** What Ray's submit takes; the field names are the Ray client's. */
@@ -58,19 +68,7 @@ export function buildSubmission(
   settings: RaySettings,
 ): Submission {
   const text = JSON.stringify(input);
-  const size = Buffer.byteLength(text);
-  if (size > maxRayInputBytes) {
-    throw new LovageError(
-      "DATA_TOO_LARGE",
-      `the input of a Ray task has ${size} bytes, more than ${maxRayInputBytes}`,
-      {
-        field: "input",
-        value: size,
-        hint: "write it to a file in the datasets folder and pass its path",
-      },
-    );
-  }
-  const id = submissionId(attempt);
+  const id = submissionId(attempt, settings.world);
   const runtimeEnv: Record<string, unknown> = {
     working_dir: packageUri,
     env_vars: {
@@ -88,6 +86,7 @@ export function buildSubmission(
     },
   };
   if (settings.pip !== undefined) runtimeEnv["pip"] = [...settings.pip];
+  refuseTooLarge(runtimeEnv);
   const { cpus, gpus, memory, custom, labels } = definition.resources;
   return {
     // The file's name was checked when the task was defined, so no shell can read anything else into it.
@@ -106,4 +105,25 @@ export function buildSubmission(
     ...(custom !== undefined && { entrypointResources: custom }),
     ...(labels !== undefined && { entrypointLabelSelector: labels }),
   };
+}
+
+function refuseTooLarge(runtimeEnv: Record<string, unknown>): void {
+  const size = asciiJsonLength(runtimeEnv);
+  if (size <= maxEnvironmentBytes) return;
+  throw new LovageError(
+    "DATA_TOO_LARGE",
+    `the Ray job's environment, which carries the input, takes ${size} bytes as Ray writes it, more than ${maxEnvironmentBytes}`,
+    {
+      field: "input",
+      value: size,
+      hint: "write what is large to a file in the datasets folder and pass its path",
+    },
+  );
+}
+
+/** The length of a value as Python's `json.dumps` writes it: what is not ASCII takes six characters a UTF-16 unit. */
+function asciiJsonLength(value: unknown): number {
+  const text = JSON.stringify(value);
+  const wide = text.match(/[^ -~]/g)?.length ?? 0;
+  return text.length + 5 * wide;
 }

@@ -1,3 +1,4 @@
+import { untilAborted } from "../core/abort.ts";
 import { LovageError, toLovageError } from "../core/errors.ts";
 import type { AnyTask, Catalogue } from "./catalogue.ts";
 import { type Call, decodeCall } from "./codec.ts";
@@ -70,22 +71,8 @@ async function run<D extends Delivery>(
   delivery.signal.throwIfAborted();
   if (task.run === undefined) return executors.runRayJob(task, input, delivery);
   const running = task.run(input as never, executors.context(task, delivery) as never);
+  // A task that ignores its signal must not hold a cancelled job: its late result is dropped.
   return untilAborted(running, delivery.signal);
-}
-
-/** A task that ignores its signal must not hold a cancelled job: its late result is dropped. */
-async function untilAborted<T>(running: Promise<T>, signal: AbortSignal): Promise<T> {
-  let abort: () => void = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-  });
-  try {
-    return await Promise.race([running, aborted]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-    running.catch(() => {});
-  }
 }
 
 function classify(thrown: unknown, delivery: Delivery): Outcome {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { LovageError } from "../core/errors.ts";
 import type { Logger } from "../observe/logger.ts";
+import { createTroubleLog } from "../observe/trouble.ts";
 import type { Service } from "../process/service.ts";
 import type { Broker } from "../queue/broker.ts";
 import { listenForCancellations } from "../queue/cancellations.ts";
@@ -32,7 +33,13 @@ export interface WorkerOptions {
 /** How often a stopping worker says what it still waits for, in milliseconds. */
 const stillRunningInterval = 2000;
 
-/** Takes the jobs of its queues and runs them. */
+/** How long the hand-back of the last jobs may take after the shutdown's deadline, in milliseconds. */
+const handBackGrace = 5000;
+
+/**
+ * Takes the jobs of its queues and runs them. `stop` rejects with `DEADLINE_EXCEEDED` when jobs could not be handed
+ * back: Redis is away, say; others take them over when their locks have run out.
+ */
 export function createWorker(options: WorkerOptions): Service {
   const { broker, catalogue, logger } = options;
   const stops = createRayStops(broker);
@@ -45,8 +52,9 @@ export function createWorker(options: WorkerOptions): Service {
     async runRayJob(task: AnyTask, input: unknown, job: HeldJob) {
       if (task.ray === undefined)
         throw new LovageError("TASK_INVALID", `${task.name} has neither run nor program`);
-      const attempt = { jobId: job.id, task: job.task, queue: job.queue, attempt: job.attempt };
-      return options.rayRunner.run(task.ray, attempt, input, rayHost(job));
+      const { id: jobId, task: name, queue, attempt, enqueuedAt } = job;
+      const which = { jobId, task: name, queue, attempt, enqueuedAt };
+      return options.rayRunner.run(task.ray, which, input, rayHost(job));
     },
     stopRayJob: (job: HeldJob) => options.rayRunner.stopRecorded(rayHost(job)),
   };
@@ -62,8 +70,18 @@ export function createWorker(options: WorkerOptions): Service {
   async function run(job: HeldJob): Promise<Outcome> {
     const begun = performance.now();
     const outcome = await execute(job, executors);
+    if (isFinal(outcome)) await leaveToReaper(job);
     report(job, outcome, Math.round(performance.now() - begun));
     return outcome;
+  }
+
+  /** The one place that every ending without a result passes: no Ray job goes on for a job that is over. */
+  async function leaveToReaper(job: Pick<HeldJob, "id" | "readRayJob">): Promise<void> {
+    try {
+      await options.rayRunner.leaveToReaper({ readRayJob: job.readRayJob, stops });
+    } catch (error) {
+      logger.error({ job: job.id, err: error }, "the job's Ray job may run on: its record cannot be used");
+    }
   }
 
   /** One line a job: at this rate a second one would be what a busy worker mostly does. */
@@ -86,6 +104,7 @@ export function createWorker(options: WorkerOptions): Service {
     else logger.info(details, outcome.type === "handed-back" ? "handed back" : outcome.type);
   }
 
+  const onTrouble = createTroubleLog(logger, "trouble with Redis");
   const consumers: Consumer[] = options.queues.map(({ name, concurrency }) =>
     createConsumer({
       broker,
@@ -96,7 +115,8 @@ export function createWorker(options: WorkerOptions): Service {
       retention: options.retention,
       retryPolicy: (task) => policies.get(task),
       run,
-      onError: (error) => logger.warn({ queue: name, reason: error.message }, "trouble with Redis"),
+      onError: onTrouble,
+      onGivenUp: leaveToReaper,
       onStalled: (job) => logger.warn({ job, queue: name }, "a worker fell silent; its job is taken over"),
     }),
   );
@@ -130,9 +150,22 @@ export function createWorker(options: WorkerOptions): Service {
       abortAll("the worker's shutdown deadline has passed", () => true);
     };
     const watching = watch().catch(() => {});
-    await drained;
-    done.abort();
-    await watching;
+    const giveUp = sleep(options.shutdownTimeout + handBackGrace, "late", { signal: done.signal });
+    try {
+      if ((await Promise.race([drained, giveUp])) === "late") throw notHandedBack();
+    } finally {
+      giveUp.catch(() => {});
+      done.abort();
+      await watching;
+    }
+  }
+
+  function notHandedBack(): LovageError {
+    const running = consumers.flatMap((consumer) => consumer.running());
+    return new LovageError("DEADLINE_EXCEEDED", `${running.length} jobs could not be handed back in time`, {
+      value: running,
+      hint: "another worker takes them over when their locks have run out",
+    });
   }
 
   let stopping: Promise<void> | undefined;
@@ -148,4 +181,8 @@ export function createWorker(options: WorkerOptions): Service {
       return stopping;
     },
   };
+}
+
+function isFinal({ type }: Outcome): boolean {
+  return type === "failed" || type === "cancelled" || type === "expired";
 }

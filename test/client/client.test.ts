@@ -92,3 +92,19 @@ test("a Redis that is not there: a clear error after a bounded wait, without the
   expect(JSON.stringify(error.toRecord())).not.toContain("s3cr3t");
   await client.close();
 });
+
+test("jobs of one id in two queues: a handle keeps to its own, a look by id alone asks which", async () => {
+  const waiting = await createWorld();
+  const { client } = waiting;
+  const options = { id: "2026-01-01" };
+  const [local, onRay] = await client.enqueueMany([
+    { task: "test.echo", input: {}, options },
+    { task: "test.ray_echo", input: {}, options },
+  ]);
+  await expect(client.get(options.id)).rejects.toMatchObject({ code: "JOB_AMBIGUOUS" });
+  expect((await client.get(options.id, { queue: "ml" })).task).toBe("test.ray_echo");
+  expect(await local?.cancel()).toBe("cancelled");
+  expect(await local?.state()).toBe("cancelled");
+  expect(await onRay?.state()).toBe("waiting");
+  await waiting.close();
+});

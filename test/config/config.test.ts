@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "dotenv";
@@ -51,6 +51,29 @@ test("all faults come in one message", () => {
     expect(text).toContain(name);
   expect(text).toContain("has 4 faults");
   expect(text).toContain("a port number from 1 to 65535");
+});
+
+test("what could not work is refused, not discovered", () => {
+  const text = faults(from({ WORKER_LOCK_DURATION: "0", WORKER_NAME: "my worker", RESULT_AGE: "1ms" }));
+  expect(text).toContain('WORKER_LOCK_DURATION is shorter than 1s: "0"');
+  expect(text).toContain("WORKER_NAME is not made of");
+  expect(text).toContain("RESULT_AGE is shorter than 1s");
+});
+
+test("a place that is given anew is not mixed with what a weaker source says of another", () => {
+  const folder = mkdtempSync(join(tmpdir(), "lovage-config-"));
+  mkdirSync(join(folder, ".lovage"));
+  writeFileSync(
+    join(folder, ".lovage", "dev.env"),
+    "REDIS_URL=redis://:pw@127.0.0.1:6380\nRAY_ADDRESS=http://127.0.0.1:8265\nRAY_AUTH_TOKEN=local\nMODELS_DIR=/here\n",
+  );
+  const read = (environment: Record<string, string>) => loadConfig(environmentSources(environment, folder));
+  expect(read({ REDIS_HOST: "localhost" }).redis.url).toBe("redis://:pw@127.0.0.1:6380");
+  expect(read({ REDIS_HOST: "10.0.0.84" }).redis).toMatchObject({ url: undefined, host: "10.0.0.84" });
+  expect(read({ REDIS_PORT: "6390" }).redis.url).toBeUndefined();
+  expect(read({}).ray).toMatchObject({ address: "http://127.0.0.1:8265", token: "local" });
+  const elsewhere = read({ RAY_ADDRESS: "http://10.0.0.84:8265" });
+  expect(elsewhere).toMatchObject({ ray: { token: undefined }, folders: { models: "/models" } });
 });
 
 test("a misspelt name gets a suggestion, wherever it stands", () => {

@@ -1,7 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { afterEach, beforeEach, expect, inject, test } from "vitest";
 import { type Broker, openBroker } from "../../src/queue/broker.ts";
-import { type Consumer, createConsumer, type HeldJob } from "../../src/queue/consumer.ts";
+import { listenForCancellations } from "../../src/queue/cancellations.ts";
+import {
+  type Consumer,
+  type ConsumerOptions,
+  createConsumer,
+  type HeldJob,
+} from "../../src/queue/consumer.ts";
 import { addJobs, prepareJob } from "../../src/queue/producer.ts";
 import { eventually } from "../support/world.ts";
 
@@ -19,7 +25,10 @@ afterEach(async () => {
   await broker.close();
 });
 
-function consumer(run: (job: HeldJob) => void): Consumer {
+function consumer(
+  run: (job: HeldJob) => void | Promise<void>,
+  options: Partial<Pick<ConsumerOptions, "lockDuration" | "onGivenUp">> = {},
+): Consumer {
   return createConsumer({
     broker,
     queue: "default",
@@ -33,11 +42,13 @@ function consumer(run: (job: HeldJob) => void): Consumer {
     },
     retryPolicy: () => retry,
     async run(job) {
-      run(job);
+      await run(job);
       return { type: "completed", output: null };
     },
     onError: () => {},
     onStalled: () => {},
+    onGivenUp: async () => {},
+    ...options,
   });
 }
 
@@ -72,4 +83,67 @@ test("a consumer that drains starts no more jobs, not even those it had just fet
   await second.drain();
   expect(new Set(runs).size).toBe(2000);
   expect(starts).not.toContain(false);
+});
+
+test("a job whose lock was lost is not run twice at once by the process that still ends its first run", async () => {
+  await addJobs(broker, [prepareJob(target, {}, { id: "twice" })]);
+  let running = 0;
+  let most = 0;
+  const ends: (() => void)[] = [];
+  const starts: boolean[] = [];
+  const one = consumer(
+    async (job) => {
+      running += 1;
+      most = Math.max(most, running);
+      starts.push(job.firstStart);
+      // A call that cannot be ended, such as a submit, outlives the abort.
+      await new Promise<void>((resolve) => ends.push(resolve));
+      running -= 1;
+    },
+    { lockDuration: 1000 },
+  );
+  await one.start();
+  await eventually("it runs", () => running === 1);
+  // As after a pause of the process: the lock is gone, and somebody's look for stalled jobs puts the job back.
+  const lock = broker.keys.lock("default", "twice");
+  const job = broker.keys.job("default", "twice");
+  await eventually("it was fetched again", async () => {
+    await broker.redis.del(lock);
+    return (await broker.queue("default").getJobState("twice")) === "delayed";
+  });
+  expect(await broker.redis.hget(job, "ats")).toBe("1");
+  ends.shift()?.();
+  await eventually("it runs again when the first run is over", () => starts.length === 2);
+  expect(most).toBe(1);
+  ends.shift()?.();
+  await one.drain();
+});
+
+test("a job that is given up because its workers died is told of, with its record", async () => {
+  const told: (string | undefined)[] = [];
+  await addJobs(broker, [prepareJob(target, {}, { id: "deadly" })]);
+  const job = broker.keys.job("default", "deadly");
+  await broker.redis.hset(job, {
+    defa: "job stalled more than allowable limit",
+    "lovage:ray": '{"submissionId":"s"}',
+  });
+  const one = consumer(() => Promise.reject(new Error("it must not run")), {
+    onGivenUp: async (given) => void told.push(await given.readRayJob()),
+  });
+  await one.start();
+  await eventually("it is told of", () => told.length > 0);
+  expect(told).toEqual(['{"submissionId":"s"}']);
+  await one.drain();
+});
+
+test("a message that is no cancellation does not end who listens", async () => {
+  const heard: string[] = [];
+  const listener = listenForCancellations(broker, (notice) => heard.push(notice.id));
+  await listener.start();
+  for (const message of ["hello", "null", "{}", '{"queue":"default","id":"x","reason":"r"}']) {
+    await broker.redis.publish(broker.keys.cancellations, message);
+  }
+  await eventually("the real one is heard", () => heard.length > 0);
+  expect(heard).toEqual(["x"]);
+  await listener.stop();
 });

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { buildSubmission, submissionId } from "../../src/ray/submission.ts";
 
-const attempt = { jobId: "a/b c", task: "t", queue: "ml", attempt: 2 };
+const attempt = { jobId: "a/b c", task: "t", queue: "ml", attempt: 2, enqueuedAt: 1000 };
 const settings = {
+  world: "lovage",
   datasetsDir: "/d",
   modelsDir: "/m",
   uriSchemes: ["s3"],
@@ -17,8 +18,16 @@ const definition = {
 };
 
 test("the submission id is made from the attempt, of letters that Ray takes", () => {
-  expect(submissionId(attempt)).toBe("lovage:ml:a_b_c:a2");
-  expect(submissionId({ ...attempt, attempt: 3 })).not.toBe(submissionId(attempt));
+  const id = submissionId(attempt, "lovage");
+  expect(id).toMatch(/^lovage:ml:a_b_c:[0-9a-f]{8}:a2$/);
+  expect(submissionId({ ...attempt }, "lovage")).toBe(id);
+  expect(submissionId({ ...attempt, attempt: 3 }, "lovage")).not.toBe(id);
+});
+
+test("a job whose id was another's before, or is another's elsewhere, never meets that one's Ray job", () => {
+  const id = submissionId(attempt, "lovage");
+  expect(submissionId({ ...attempt, enqueuedAt: 1001 }, "lovage")).not.toBe(id);
+  expect(submissionId(attempt, "staging")).not.toBe(id);
 });
 
 test("the input travels in the environment: not in the command, not in the metadata", () => {

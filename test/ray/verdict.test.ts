@@ -60,7 +60,8 @@ const cases: [string, Partial<RayJob>, Partial<Evidence>, object][] = [
     "an environment that cannot be made",
     { status: "FAILED", errorType: "RUNTIME_ENV_SETUP_FAILURE" },
     {},
-    { error: { code: "RAY_SETUP_FAILED", retryable: false } },
+    // A package index or a download that failed may work the next time; Ray's text cannot tell it from a typing error.
+    { error: { code: "RAY_SETUP_FAILED", retryable: true } },
   ],
   [
     "stopped by somebody",

@@ -24,7 +24,7 @@ test("the head is down at submit: the job waits, says so, and ends right when it
   });
   await ray.startHead();
   expect(await job.result({ timeout: "90s" })).toEqual({ text: "patient", attempt: 1 });
-  expect(world.runs(job.id)).toEqual([`lovage:ml:${job.id}:a1`]);
+  expect(world.runs(job.id)).toEqual([await world.submissionId(job.id)]);
 }, 180_000);
 
 test("the head is replaced while the program runs: the next attempt runs on the new cluster", async () => {
@@ -33,7 +33,7 @@ test("the head is replaced while the program runs: the next attempt runs on the 
   await ray.killHead();
   await ray.startHead();
   expect(await job.result({ timeout: "90s" })).toEqual({ text: "again", attempt: 2 });
-  expect(world.runs(job.id)).toEqual([`lovage:ml:${job.id}:a1`, `lovage:ml:${job.id}:a2`]);
+  expect(world.runs(job.id)).toEqual([await world.submissionId(job.id), await world.submissionId(job.id, 2)]);
   expect((await job.snapshot()).state).toBe("completed");
 }, 180_000);
 

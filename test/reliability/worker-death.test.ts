@@ -20,10 +20,10 @@ test("a worker killed with -9 while its Ray job runs: another re-attaches, the c
   expect(await job.result({ timeout: "90s" })).toEqual({ text: "survives", attempt: 1 });
   expect((await job.snapshot()).worker).toBe("second");
   expect(second.output()).toContain("re-attached to the Ray job");
-  expect(world.runs(job.id)).toEqual([`lovage:ml:${job.id}:a1`]);
+  expect(world.runs(job.id)).toEqual([await world.submissionId(job.id)]);
   const ray = createRayClient({ address: inject("rayAddress") });
   const submissions = (await ray.list()).filter((rayJob) => rayJob.metadata?.["lovage_job_id"] === job.id);
-  expect(submissions.map((rayJob) => rayJob.submissionId)).toEqual([`lovage:ml:${job.id}:a1`]);
+  expect(submissions.map((rayJob) => rayJob.submissionId)).toEqual([await world.submissionId(job.id)]);
   await ray.close();
   const log = await Array.fromAsync(job.logs());
   expect(log.filter((line) => line === "line 4")).toHaveLength(1);
@@ -67,7 +67,7 @@ test("cancelled while its worker is dead: the next worker stops the Ray job inst
   const ray = createRayClient({ address: inject("rayAddress") });
   await eventually(
     "the Ray job is stopped",
-    async () => (await ray.get(`lovage:ml:${job.id}:a1`)).status === "STOPPED",
+    async () => (await ray.get(await world.submissionId(job.id))).status === "STOPPED",
   );
   await ray.close();
 });

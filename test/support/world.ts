@@ -13,6 +13,7 @@ import { type Broker, openBroker } from "../../src/queue/broker.ts";
 import { createClusterOperations } from "../../src/ray/cluster.ts";
 import { createProgramPackage } from "../../src/ray/program.ts";
 import { createRayRunner } from "../../src/ray/runner.ts";
+import { submissionId } from "../../src/ray/submission.ts";
 import { createRayClient } from "../../src/ray-client-http/index.ts";
 import type { TaskSettings } from "../../src/task/context.ts";
 import type { QueueName } from "../../src/task/definition.ts";
@@ -30,6 +31,8 @@ export interface World {
   worker(options?: WorkerSettings): Promise<RunningWorker>;
   /** A worker in a process of its own, which the test may kill; resolves when it is ready. */
   workerProcess(environment?: Record<string, string>): Promise<WorkerProcess>;
+  /** The id under which an attempt of a job on the queue ml is submitted. */
+  submissionId(jobId: string, attempt?: number): Promise<string>;
   /** The submission ids under which the cluster really ran a job's program. */
   runs(jobId: string): string[];
   close(): Promise<void>;
@@ -92,6 +95,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
         client: ray,
         programs: createProgramPackage(ray, programs),
         settings: {
+          world: prefix,
           datasetsDir: folder,
           modelsDir: folder,
           uriSchemes: [],
@@ -160,6 +164,10 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       };
       running.push({ stop: handle.kill });
       return handle;
+    },
+    async submissionId(jobId, attempt = 1) {
+      const enqueuedAt = Number(await broker.redis.hget(broker.keys.job("ml", jobId), "timestamp"));
+      return submissionId({ jobId, task: "", queue: "ml", attempt, enqueuedAt }, prefix);
     },
     runs(jobId) {
       const ledger = join(folder, `runs-${jobId}`);

@@ -1,4 +1,7 @@
-/** The promise, or a rejection with the signal's reason when that comes first; the promise itself goes on unheard. */
+/**
+ * The promise's value, or a rejection with the signal's reason when that comes first. The promise itself goes on, and
+ * what becomes of it is dropped.
+ */
 export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const listener = () => reject(signal.reason);
@@ -8,5 +11,6 @@ export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal):
     return await Promise.race([promise, aborted]);
   } finally {
     signal.removeEventListener("abort", listener);
+    promise.catch(() => {});
   }
 }

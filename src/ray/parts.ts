@@ -1,0 +1,42 @@
+import type { RayClient } from "../ray-client-http/index.ts";
+import type { RayHost } from "./host.ts";
+import type { Patience } from "./patience.ts";
+import type { ProgramPackage } from "./program.ts";
+import type { RayRecord } from "./record.ts";
+import type { RaySettings } from "./submission.ts";
+
+/** What Ray jobs are run with; the same for all of a worker. */
+export interface RayParts {
+  client: RayClient;
+  programs: ProgramPackage;
+  settings: RaySettings;
+}
+
+/** Waits with a silent cluster for the job's sake, and says so in its log and its progress. */
+export function patienceOf(host: RayHost, { settings }: RayParts): Patience {
+  return {
+    timeout: settings.unavailableTimeout,
+    signal: host.signal,
+    onSilence(reason, milliseconds) {
+      const seconds = Math.round(milliseconds / 1000);
+      host.logger.warn({ reason, seconds }, "waiting for the Ray cluster");
+      host
+        .progress({ fraction: null, message: `waiting for the Ray cluster (${seconds} s)` })
+        .catch(() => {});
+    },
+  };
+}
+
+/** The host with the submission id on every line of its log. */
+export function withId(host: RayHost, { submissionId }: RayRecord): RayHost {
+  const { logger } = host;
+  return {
+    ...host,
+    logger: {
+      debug: (fields, message) => logger.debug({ submissionId, ...fields }, message),
+      info: (fields, message) => logger.info({ submissionId, ...fields }, message),
+      warn: (fields, message) => logger.warn({ submissionId, ...fields }, message),
+      error: (fields, message) => logger.error({ submissionId, ...fields }, message),
+    },
+  };
+}

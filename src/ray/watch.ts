@@ -1,0 +1,83 @@
+import { LovageError } from "../core/errors.ts";
+import { isTerminal, type RayJob } from "../ray-client-http/index.ts";
+import type { RayDefinition } from "../task/definition.ts";
+import { find, refuseReplaced } from "./find.ts";
+import type { RayHost } from "./host.ts";
+import type { Mirror } from "./mirror.ts";
+import type { RayParts } from "./parts.ts";
+import { pauseUnlessAborted } from "./patience.ts";
+import { type RayRecord, writeRecord } from "./record.ts";
+import { stopRayJob } from "./stop.ts";
+
+/** Status polls: often while a short Ray job may end any moment, then seldom. Milliseconds. */
+const poll = { first: 150, oftenFor: 15_000, factor: 1.3, most: 5000 };
+
+/** A 404 may be a hiccup of a restarting head; so many in a row are not. */
+const missesBeforeLost = 3;
+
+/** Polls a Ray job until it is terminal, within its deadlines. */
+export async function watch(
+  parts: RayParts,
+  record: RayRecord,
+  definition: RayDefinition,
+  mirror: Mirror,
+  host: RayHost,
+): Promise<RayJob> {
+  const begun = Date.now();
+  let interval = poll.first;
+  let misses = 0;
+  for (;;) {
+    const rayJob = await find(parts, record.submissionId, host);
+    if (rayJob === undefined) {
+      misses += 1;
+      await refuseReplaced(parts, record, host);
+      if (misses >= missesBeforeLost) throw await lost(record, host);
+    } else {
+      misses = 0;
+      if (isTerminal(rayJob.status)) return rayJob;
+      await noteRunning(rayJob, record, host);
+      const error = overdue(record, definition);
+      if (error !== undefined) {
+        // Kept first: whoever goes on after a hand-back in the middle of the stop comes to the same verdict.
+        const { code, message, retryable } = error;
+        await writeRecord(host, record, { overdue: { code, message, retryable } });
+        await stopRayJob(parts, record, host);
+        throw error;
+      }
+    }
+    // With the result in hand only the status is waited for.
+    const near = mirror.result !== undefined || mirror.failure !== undefined;
+    await pauseUnlessAborted(near ? poll.first : interval, host.signal);
+    if (Date.now() - begun > poll.oftenFor) interval = Math.min(interval * poll.factor, poll.most);
+  }
+}
+
+async function lost(record: RayRecord, host: RayHost): Promise<LovageError> {
+  await writeRecord(host, record, { settled: true });
+  return new LovageError("RAY_JOB_LOST", `the cluster no longer knows the Ray job ${record.submissionId}`);
+}
+
+async function noteRunning(rayJob: RayJob, record: RayRecord, host: RayHost): Promise<void> {
+  if (rayJob.status !== "RUNNING" || record.runningSince !== undefined) return;
+  await writeRecord(host, record, { runningSince: Date.now() });
+  host.logger.info({ milliseconds: Date.now() - record.submittedAt }, "the Ray job runs");
+}
+
+/** The error of the deadline that has passed. */
+function overdue(record: RayRecord, { deadlines }: RayDefinition): LovageError | undefined {
+  const now = Date.now();
+  if (record.runningSince === undefined) {
+    if (now - record.submittedAt <= deadlines.start) return undefined;
+    return new LovageError("RAY_NOT_STARTED", `the Ray job did not start within ${deadlines.start} ms`, {
+      field: "deadlines.start",
+      value: deadlines.start,
+      hint: "the cluster may lack the resources it asks for; see `lovage ray nodes`",
+    });
+  }
+  if (now - record.runningSince <= deadlines.run) return undefined;
+  return new LovageError(
+    "RAY_RUN_TIMEOUT",
+    `the Ray job ran longer than ${deadlines.run} ms and was stopped`,
+    { field: "deadlines.run", value: deadlines.run },
+  );
+}
