@@ -12,6 +12,9 @@ export interface LoggerOptions {
   base?: Record<string, unknown>;
 }
 
+/** The longest a line waits for others before it is written, in milliseconds. */
+const flushInterval = 100;
+
 /** What must never reach a log, wherever in the fields it stands. */
 const secretPaths = ["password", "token", "authorization", "*.password", "*.token", "*.authorization"];
 
@@ -25,9 +28,14 @@ export async function createLogger(options: LoggerOptions): Promise<Logger> {
   };
   const pretty = options.format === "pretty" || (options.format === "auto" && process.stdout.isTTY);
   if (!pretty) {
-    // Lines that come while one is being written travel together: a write a line would be what a busy worker mostly
-    // does. What is left at the end is written before the process goes.
-    const destination = pino.destination({ dest: 1, sync: false });
+    // Lines of a tenth of a second travel together: a write a line would be what a busy worker mostly does. What is left
+    // at the end is written before the process goes.
+    const destination = pino.destination({
+      dest: 1,
+      sync: false,
+      minLength: 8 * 1024,
+      periodicFlush: flushInterval,
+    });
     process.once("exit", () => destination.flushSync());
     return pino(settings, destination);
   }

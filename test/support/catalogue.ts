@@ -63,11 +63,12 @@ export const rayLong = defineRayTask({
 export const testCatalogue = createCatalogue([echo, rayEcho, rayPending, rayLate, rayLong]);
 export type TestTasks = TasksOf<typeof testCatalogue>;
 
-/** The test programs beside the real `lovage_job.py`, in a folder of their own: what a worker uploads. */
+/** The test programs beside the real `lovage_job.py` and what it imports, in a folder of their own: what a worker uploads. */
 export function testPrograms(): string {
   const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
   const folder = mkdtempSync(join(tmpdir(), "lovage-programs-"));
   cpSync(here("programs"), folder, { recursive: true });
-  cpSync(here("../../tasks/ray_jobs/lovage_job.py"), join(folder, "lovage_job.py"));
+  for (const file of ["lovage_job.py", "failure_causes.py"])
+    cpSync(here(`../../tasks/ray_jobs/${file}`), join(folder, file));
   return folder;
 }
