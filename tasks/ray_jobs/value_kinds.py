@@ -10,7 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _CODE = r"^[+-]?0[0-9xX]"
+_HEADS = pa.array([*(f"0{c}" for c in "0123456789xX"), "-0", "+0"], pa.binary())
 _LONG = r"^[+-]?[0-9]{19,}$"
+_LONGEST = 19
 
 
 def as_kind(array: pa.Array, kind: str) -> pa.Array:
@@ -84,9 +86,9 @@ def kind_of(array: pa.Array, from_csv: bool) -> str:
 
 def _fits(values: pa.Array, kind: str) -> bool:
     # Codes such as 007, and whole numbers beyond 64 bits, would be others as numbers.
-    if kind in ("integer", "number") and pc.any(pc.match_substring_regex(values, _CODE)).as_py():
+    if kind in ("integer", "number") and _has_codes(values):
         return False
-    if kind == "number":
+    if kind == "number" and pc.max(pc.binary_length(values)).as_py() >= _LONGEST:
         long = values.filter(pc.match_substring_regex(values, _LONG))
         if len(long) and not _fits(long, "integer"):
             return False
@@ -95,6 +97,13 @@ def _fits(values: pa.Array, kind: str) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
+
+
+def _has_codes(values: pa.Array) -> bool:
+    # Patterns take as long as the parsing itself: only what begins as a code may is looked at closely.
+    heads = pc.binary_slice(values.cast(pa.binary()), 0, 2)
+    suspects = values.filter(pc.is_in(heads, value_set=_HEADS))
+    return bool(len(suspects)) and pc.any(pc.match_substring_regex(suspects, _CODE)).as_py()
 
 
 def _is_text(array: pa.Array) -> bool:

@@ -306,3 +306,24 @@ def test_names_that_xgboost_refuses(job_env: JobEnv) -> None:
     assert max(report.importance, key=report.importance.__getitem__) == "a<b"
     assert set(report.importance) <= {"size [cm]", "a<b"}
     assert retrain(job_env).status == "promoted"
+
+
+def test_a_version_that_is_removed_while_it_is_opened(job_env: JobEnv, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(job_env)
+    first = train(job_env, "first")
+    next_second()
+    second = train(job_env, "second", setLatest=False)
+    real, folder = model_store.load, str(job_env.models / "m")
+
+    def just_removed(*given: object) -> object:
+        monkeypatch.setattr(model_store, "load", real)
+        model_store.set_latest(folder, second.version)
+        assert model_store.prune(folder, 1, second.version) == [first.version]
+        return real(*given)
+
+    monkeypatch.setattr(model_store, "load", just_removed)
+    _, manifest, _ = model_store.opened(job_env.job, "m")
+    assert manifest.version == second.version
+    with pytest.raises(JobError) as caught:
+        model_store.opened(job_env.job, "m", first.version)
+    assert caught.value.code == "INPUT_VERSION_MISSING"
