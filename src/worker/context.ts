@@ -15,9 +15,10 @@ export interface ContextParts {
   workerName: string;
 }
 
-/** All that one running task may touch. */
-export function createContext(parts: ContextParts, job: HeldJob, logger: TaskLogger): TaskContext {
+/** All that one running task may touch. What few tasks use is made when it is asked for. */
+export function createContext(parts: ContextParts, job: HeldJob, openLogger: () => TaskLogger): TaskContext {
   const { broker, catalogue } = parts;
+  let logger: TaskLogger | undefined;
   return {
     job: {
       id: job.id,
@@ -29,7 +30,10 @@ export function createContext(parts: ContextParts, job: HeldJob, logger: TaskLog
     },
     worker: { name: parts.workerName },
     signal: job.signal,
-    logger,
+    get logger() {
+      logger ??= openLogger();
+      return logger;
+    },
     progress: (progress) => job.progress(progress),
     log: (line) => job.log([line]),
     async enqueue(name, input, options) {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { LovageError } from "../core/errors.ts";
-import type { Logger } from "../observe/logger.ts";
+import { childOfPlainFields, type Logger } from "../observe/logger.ts";
 import { createTroubleLog } from "../observe/trouble.ts";
 import type { Service } from "../process/service.ts";
 import type { Broker } from "../queue/broker.ts";
@@ -42,13 +42,14 @@ const handBackGrace = 5000;
  */
 export function createWorker(options: WorkerOptions): Service {
   const { broker, catalogue, logger } = options;
+  const completions = childOfPlainFields(logger);
   const stops = createRayStops(broker);
   const reaper = options.rayRunner.createReaper(stops, logger);
   const policies = new Map(catalogue.tasks.map((task) => [task.name, task.retry]));
+  const contextParts = { ...options, workerName: options.name };
   const executors = {
     catalogue,
-    context: (_task: AnyTask, job: HeldJob) =>
-      createContext({ ...options, workerName: options.name }, job, log(job)),
+    context: (_task: AnyTask, job: HeldJob) => createContext(contextParts, job, () => log(job)),
     async runRayJob(task: AnyTask, input: unknown, job: HeldJob) {
       if (task.ray === undefined)
         throw new LovageError("TASK_INVALID", `${task.name} has neither run nor program`);
@@ -88,7 +89,7 @@ export function createWorker(options: WorkerOptions): Service {
   function report(job: HeldJob, outcome: Outcome, milliseconds: number): void {
     const fields = { job: job.id, task: job.task, queue: job.queue, attempt: job.attempt, milliseconds };
     if (outcome.type === "completed") {
-      logger.info(fields, "completed");
+      completions.info(fields, "completed");
       return;
     }
     const { code, message, cause } = outcome.error;
