@@ -41,7 +41,8 @@ export async function createLogger(options: LoggerOptions): Promise<Logger> {
     const destination = pino.destination({
       dest: 1,
       sync: false,
-      minLength: 8 * 1024,
+      minLength: 32 * 1024,
+      maxWrite: 64 * 1024,
       periodicFlush: flushInterval,
     });
     process.once("exit", () => destination.flushSync());

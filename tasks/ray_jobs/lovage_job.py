@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -29,6 +30,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 import pydantic
+from failure_causes import chain, lasting_fault
 from pydantic.alias_generators import to_camel
 
 MARKER = "::lovage:: "
@@ -151,18 +153,28 @@ def _jsonable(value: Any) -> Any:
     return str(value)
 
 
+def masked(text: str) -> str:
+    """The text with the user and password of every URI in it hidden: failures are stored and shown."""
+    return re.sub(r"(://)[^/\s]*@", r"\1***@", text)
+
+
 def _fail(error: JobError, exit_code: int) -> NoReturn:
-    event: dict[str, Any] = {"type": "failure", "code": error.code, "message": error.message, "retry": error.retry}
+    event: dict[str, Any] = {
+        "type": "failure",
+        "code": error.code,
+        "message": masked(error.message),
+        "retry": error.retry,
+    }
     if error.field is not None:
         event["field"] = error.field
     if error.value is not None:
-        event["value"] = str(error.value)[:500]
+        event["value"] = masked(str(error.value))[:500]
     if error.hint is not None:
-        event["hint"] = error.hint
+        event["hint"] = masked(error.hint)
     if error.__cause__ is not None:
-        event["cause"] = f"{type(error.__cause__).__name__}: {error.__cause__}"[:2000]
+        event["cause"] = masked(f"{type(error.__cause__).__name__}: {error.__cause__}")[:2000]
     _emit(event)
-    print(f"{error.code}: {error.message}", file=sys.stderr, flush=True)
+    print(f"{error.code}: {masked(error.message)}", file=sys.stderr, flush=True)
     sys.stdout.flush()
     # The interpreter's ordinary exit would wait for Ray's threads, and a failure is final.
     sys.exit(exit_code)
@@ -209,13 +221,16 @@ def run(main: Callable[[R, Job], Any], model: type[R]) -> None:
     except BadInput as error:
         _fail(error, EXIT_BAD_INPUT)
     except JobError as error:
-        traceback.print_exc()
+        _print_traceback()
         _fail(error, EXIT_FAILED)
     except Exception as error:  # noqa: BLE001 - whatever the program raises becomes its verdict
-        traceback.print_exc()
+        _print_traceback()
         found = find_job_error(error)
         if found is not None:
             _fail(found, EXIT_FAILED if found.retry else EXIT_BAD_INPUT)
+        fault = lasting_fault(error)
+        if fault is not None:
+            _fail(JobError(fault.code, fault.message, hint=fault.hint, retry=False), EXIT_FAILED)
         failure = JobError("PROGRAM_FAILED", f"{type(error).__name__}: {error}"[:2000])
         failure.__cause__ = error.__cause__
         _fail(failure, EXIT_FAILED)
@@ -224,16 +239,8 @@ def run(main: Callable[[R, Job], Any], model: type[R]) -> None:
 
 def find_job_error(error: BaseException) -> JobError | None:
     """The JobError inside an exception that Ray wrapped (a RayTaskError keeps the original as ``cause``), if any."""
-    seen: set[int] = set()
-    queue: list[BaseException] = [error]
-    while queue:
-        current = queue.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        if isinstance(current, JobError):
-            return current
-        for following in (getattr(current, "cause", None), current.__cause__, current.__context__):
-            if isinstance(following, BaseException):
-                queue.append(following)
-    return None
+    return next((each for each in chain(error) if isinstance(each, JobError)), None)
+
+
+def _print_traceback() -> None:
+    print(masked(traceback.format_exc()), file=sys.stderr, end="")

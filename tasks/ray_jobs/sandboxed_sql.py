@@ -26,7 +26,6 @@ CONFIGURATION: dict[str, str | bool | int | float | list[str]] = {
     # Otherwise `FROM name` finds the Python variables of whoever runs the query.
     "python_enable_replacements": "false",
     "threads": "1",
-    "lock_configuration": "true",
 }
 
 # What makes up an expression over one row. Left out on purpose: SUBQUERY, WINDOW, STAR, PARAMETER,
@@ -49,8 +48,14 @@ _HARMFUL = frozenset(
 
 
 def connect(memory: str = "1GB") -> duckdb.DuckDBPyConnection:
-    """An engine in memory that can reach nothing but the tables that are registered with it."""
-    return duckdb.connect(":memory:", config={**CONFIGURATION, "memory_limit": memory})
+    """An engine in memory that can reach nothing but the tables that are registered with it; its times are
+    UTC.
+    """
+    con = duckdb.connect(":memory:", config={**CONFIGURATION, "memory_limit": memory})
+    # By default that of the node: a time with a zone would be another one on each.
+    con.execute("SET TimeZone = 'UTC'")
+    con.execute("SET lock_configuration = true")
+    return con
 
 
 def quoted(name: str) -> str:
@@ -72,9 +77,17 @@ def checked_expression(con: duckdb.DuckDBPyConnection, text: str, *, field: str)
     if not text.strip() or len(text) > MAX_EXPRESSION or "\0" in text:
         raise expression_error(field, text, f"it is empty or longer than {MAX_EXPRESSION} characters")
     try:
-        tree = _tree(con, f"SELECT {text}")
+        return _canonical(con, text, field)
     except duckdb.Error as error:
         raise expression_error(field, text, first_line(error)) from None
+    except RecursionError:
+        raise expression_error(
+            field, text, "it is nested too deeply (a sum of many terms is, too)"
+        ) from None
+
+
+def _canonical(con: duckdb.DuckDBPyConnection, text: str, field: str) -> str:
+    tree = _tree(con, f"SELECT {text}")
     if tree.get("error"):
         other = tree.get("error_type") == "not implemented"
         why = (
