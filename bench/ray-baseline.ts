@@ -22,10 +22,11 @@ export async function startRayBaseline(address: string): Promise<RayBaseline> {
     env: { PATH: process.env["PATH"], HOME: process.env["HOME"] },
   });
   const lines = createInterface({ input: child.stdout });
+  const gone = once(child, "exit").then(() => {
+    throw new Error("Ray's Python client ended");
+  });
+  gone.catch(() => {});
   const answer = async (): Promise<unknown> => {
-    const gone = once(child, "exit").then(() => {
-      throw new Error("Ray's Python client ended");
-    });
     const [line] = await Promise.race([once(lines, "line"), gone]);
     return JSON.parse(String(line));
   };

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Duration, toMilliseconds } from "../core/durations.ts";
 import { type ErrorRecord, LovageError } from "../core/errors.ts";
 import type { Progress } from "../core/progress.ts";
@@ -6,7 +7,7 @@ import type { Broker } from "../queue/broker.ts";
 import { cancelJob } from "../queue/cancellation.ts";
 import type { JobEvent, JobEvents } from "../queue/events.ts";
 import { readLog } from "../queue/log.ts";
-import { type JobSnapshot, readSnapshot } from "../queue/snapshot.ts";
+import { isOver, type JobSnapshot, readSnapshot } from "../queue/snapshot.ts";
 
 /** One job, as its caller holds it. */
 export interface JobHandle<Output = unknown> {
@@ -59,7 +60,7 @@ export function createHandle<Output>(
   const look = () => readSnapshot(broker, queue, id);
 
   /** Events and looks as one stream of "something may have changed"; ends by the consumer's return. */
-  async function* changes(deadline: number): AsyncGenerator<JobEvent> {
+  async function* changes(): AsyncGenerator<JobEvent> {
     const waiting: JobEvent[] = [];
     let wake: () => void = () => {};
     const stop = await events.listen(queue, id, (event) => {
@@ -69,12 +70,11 @@ export function createHandle<Output>(
     try {
       yield { type: "changed" };
       for (;;) {
-        const left = deadline - Date.now();
-        if (waiting.length === 0 && left > 0) {
+        if (waiting.length === 0) {
           const { promise, resolve } = Promise.withResolvers<void>();
           wake = resolve;
           // The connection keeps the process alive while somebody waits; a wait that was given up must not.
-          const timer = setTimeout(resolve, Math.min(lookInterval, left)).unref();
+          const timer = setTimeout(resolve, lookInterval).unref();
           await promise;
           clearTimeout(timer);
         }
@@ -86,18 +86,42 @@ export function createHandle<Output>(
     }
   }
 
-  /** The job's end, or its last snapshot when the deadline came first. Waits with a Redis that is away. */
-  async function untilEnded(deadline: number, seen: (state: JobState) => void): Promise<Ending | undefined> {
-    for await (const event of changes(deadline)) {
-      if (event.type === "completed") return { output: event.output };
-      if (event.type === "progress" && Date.now() < deadline) continue;
-      const snapshot = await look();
-      seen(snapshot.state);
-      if (snapshot.state === "completed") return { output: snapshot.output };
-      if (isEnded(snapshot.state)) return { error: errorOf(snapshot) };
-      if (Date.now() >= deadline) return undefined;
+  /** Waits for the job's end, told by an event or found by a look; with a Redis that is away it goes on waiting. */
+  async function untilEnded(signal: AbortSignal): Promise<Ending> {
+    const { promise, resolve, reject } = Promise.withResolvers<Ending>();
+    const check = async () => {
+      if (!(await isOver(broker, queue, id))) return;
+      const ending = endingOf(await look());
+      if (ending !== undefined) resolve(ending);
+    };
+    const checkOrFail = () => void check().catch(reject);
+    const stop = await events.listen(queue, id, (event) => {
+      if (event.type === "completed") resolve({ output: event.output });
+      else if (event.type === "changed") checkOrFail();
+    });
+    const timer = setInterval(checkOrFail, lookInterval).unref();
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    try {
+      signal.throwIfAborted();
+      checkOrFail();
+      return await promise;
+    } finally {
+      clearInterval(timer);
+      stop();
     }
-    return undefined;
+  }
+
+  /** What there is when the caller's time is over. @throws LovageError `WAIT_TIMEOUT` */
+  async function lastLook(timeout: Duration, milliseconds: number): Promise<Ending> {
+    const snapshot = await Promise.race([look(), sleep(lookGrace, undefined, { ref: false })]);
+    const ending = snapshot && endingOf(snapshot);
+    if (ending !== undefined) return ending;
+    const is = snapshot?.state ?? "in a state that Redis did not tell";
+    throw new LovageError("WAIT_TIMEOUT", `job ${id} is ${is} after ${milliseconds} ms; it goes on`, {
+      field: "timeout",
+      value: timeout,
+      hint: "wait again with client.get(id), or cancel it",
+    });
   }
 
   return {
@@ -106,7 +130,7 @@ export function createHandle<Output>(
     state: async () => (await inTime(look())).state,
     async *progress() {
       let last = "";
-      for await (const event of changes(Number.POSITIVE_INFINITY)) {
+      for await (const event of changes()) {
         const snapshot = event.type === "progress" ? undefined : await look();
         const progress = event.type === "progress" ? event.progress : snapshot?.progress;
         const text = JSON.stringify(progress);
@@ -124,7 +148,7 @@ export function createHandle<Output>(
         return;
       }
       let from = 0;
-      for await (const _change of changes(Number.POSITIVE_INFINITY)) {
+      for await (const _change of changes()) {
         // The state is read before the log: what was written until the end is then in the log that is read after.
         const { state } = await look();
         const part = await readLog(broker, queue, id, from);
@@ -135,40 +159,27 @@ export function createHandle<Output>(
     },
     async result({ timeout = "1h" } = {}) {
       const milliseconds = toMilliseconds(timeout, "timeout");
-      const deadline = Date.now() + milliseconds;
-      let state: JobState | undefined;
-      const ending = untilEnded(deadline, (seen) => {
-        state = seen;
-      });
       // A Redis that is away keeps every look waiting; the caller's own deadline does not wait for that.
+      const over = new AbortController();
       const { promise: tooLate, resolve: giveUp } = Promise.withResolvers<undefined>();
-      const timer = setTimeout(giveUp, Math.min(milliseconds + lookGrace, longestTimer), undefined).unref();
+      const timer = setTimeout(giveUp, Math.min(milliseconds, longestTimer), undefined).unref();
       try {
-        const ended = await Promise.race([ending, tooLate]);
-        if (ended === undefined) throw waitTimeout(id, state, timeout, milliseconds);
+        const told = await Promise.race([untilEnded(over.signal), tooLate]);
+        const ended = told ?? (await lastLook(timeout, milliseconds));
         if ("error" in ended) throw LovageError.fromRecord(ended.error);
         return ended.output as Output;
       } finally {
         clearTimeout(timer);
-        ending.catch(() => {});
+        over.abort();
       }
     },
     cancel: (reason = "cancelled by the caller") => inTime(cancelJob(broker, { queue, id }, reason)),
   };
 }
 
-function waitTimeout(
-  id: string,
-  state: JobState | undefined,
-  timeout: Duration,
-  milliseconds: number,
-): LovageError {
-  const is = state === undefined ? "in a state that Redis did not tell" : state;
-  return new LovageError("WAIT_TIMEOUT", `job ${id} is ${is} after ${milliseconds} ms; it goes on`, {
-    field: "timeout",
-    value: timeout,
-    hint: "wait again with client.get(id), or cancel it",
-  });
+function endingOf(snapshot: JobSnapshot): Ending | undefined {
+  if (snapshot.state === "completed") return { output: snapshot.output };
+  return isEnded(snapshot.state) ? { error: errorOf(snapshot) } : undefined;
 }
 
 function errorOf(snapshot: JobSnapshot): ErrorRecord {

@@ -74,6 +74,17 @@ export async function readSnapshot(broker: Broker, queue: string, id: string): P
   };
 }
 
+/**
+ * Whether the job has ended or was told to: a small question for who only waits.
+ * @throws LovageError `JOB_NOT_FOUND`
+ */
+export async function isOver(broker: Broker, queue: string, id: string): Promise<boolean> {
+  const key = broker.keys.job(queue, id);
+  const [name, finishedOn, cancel] = await broker.redis.hmget(key, "name", "finishedOn", jobFields.cancel);
+  if (typeof name !== "string") throw jobNotFound(id);
+  return typeof finishedOn === "string" || typeof cancel === "string";
+}
+
 function readError(hash: Record<string, string>): ErrorRecord | undefined {
   const record = parse(hash[jobFields.error]) as ErrorRecord | undefined;
   const reason = hash["failedReason"];

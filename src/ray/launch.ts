@@ -54,9 +54,11 @@ async function submit(
   const { client, programs, settings } = parts;
   // All of it again after a silence: a head that was replaced meanwhile lacks the package, and is another session.
   const record = await withPatience(patienceOf(host, parts), async ({ signal }) => {
-    const packageUri = await programs.ensure(definition.program, signal);
+    const [packageUri, { sessionName }] = await Promise.all([
+      programs.ensure(definition.program, signal),
+      client.version({ signal }),
+    ]);
     const submission = buildSubmission(definition, attempt, input, packageUri, settings);
-    const { sessionName } = await client.version({ signal });
     const made: RayRecord = {
       submissionId: submission.submissionId,
       attempt: attempt.attempt,

@@ -9,8 +9,8 @@ import { pauseUnlessAborted } from "./patience.ts";
 import { type RayRecord, writeRecord } from "./record.ts";
 import { stopRayJob } from "./stop.ts";
 
-/** Status polls: often while a short Ray job may end any moment, then seldom. Milliseconds. */
-const poll = { first: 150, oftenFor: 15_000, factor: 1.3, most: 5000 };
+/** Status polls: often while a short Ray job may end any moment, then at about a tenth of its age. Milliseconds. */
+const poll = { first: 100, oftenFor: 5000, factor: 1.1, most: 5000 };
 
 /** A 404 may be a hiccup of a restarting head; so many in a row are not. */
 const missesBeforeLost = 3;
