@@ -4,6 +4,7 @@ import type { Config } from "../config/index.ts";
 import { createLogger } from "../observe/logger.ts";
 import { createTroubleLog } from "../observe/trouble.ts";
 import { onSignals } from "../process/signals.ts";
+import { letYoungGenerationGrow } from "../process/young-generation.ts";
 import { openBroker } from "../queue/broker.ts";
 import { createClusterOperations } from "../ray/cluster.ts";
 import { createProgramPackage } from "../ray/program.ts";
@@ -105,6 +106,7 @@ export async function runWorker(
     await close();
     throw error;
   }
+  letYoungGenerationGrow();
   logger.info({ queues: queueNames, milliseconds: Math.round(performance.now()) }, "ready");
   // Whoever started this process with a channel (`lovage dev`, a test) waits for this.
   process.send?.({ type: "ready" });

@@ -1,4 +1,3 @@
-import { errors } from "undici";
 import type { Call } from "./deadline.ts";
 import { RayError } from "./errors.ts";
 
@@ -12,8 +11,8 @@ export function errorFromFault(call: Call, cause: unknown): RayError {
   const code = faultCode(cause);
   const name = `${call.method} ${call.path}`;
   const said = cause instanceof Error && cause.message !== "" ? cause.message : code;
-  // undici leaves the code of this one unset.
-  if (notHttp.test(code) || cause instanceof errors.HTTPParserError) {
+  // undici leaves the code of its HTTPParserError unset.
+  if (notHttp.test(code) || (cause instanceof Error && cause.name === "HTTPParserError")) {
     return new RayError("RAY_PROTOCOL", `${name}: what answered does not speak HTTP (${said})`, {
       ...call,
       cause,

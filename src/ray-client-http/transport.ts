@@ -1,4 +1,4 @@
-import { Pool } from "undici";
+import type { Pool } from "undici";
 import { z } from "zod";
 import { type Endpoint, readEndpoint } from "./address.ts";
 import { errorFromAnswer } from "./answers.ts";
@@ -42,19 +42,27 @@ export function createTransport(options: RayClientOptions): Transport {
   const endpoint = readEndpoint(options);
   const settings = readSettings(options);
   const closing = new AbortController();
-  const pool = new Pool(endpoint.origin, {
-    // Ray speaks HTTP/1.1; the deadline of the call replaces undici's own timers for headers and body.
-    allowH2: false,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    connections: 64,
-    connect: { timeout: settings.timeouts.connectMs, ...(endpoint.ca && { ca: endpoint.ca }) },
-  });
+  let opened: Promise<Pool> | undefined;
+
+  /** undici takes a tenth of an idle worker's memory, and many workers go without Ray for long. */
+  async function open(): Promise<Pool> {
+    const { Pool } = await import("undici");
+    return new Pool(endpoint.origin, {
+      // Ray speaks HTTP/1.1; the deadline of the call replaces undici's own timers for headers and body.
+      allowH2: false,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connections: 64,
+      connect: { timeout: settings.timeouts.connectMs, ...(endpoint.ca && { ca: endpoint.ca }) },
+    });
+  }
 
   async function attempt(request: Request, path: string, deadline: Deadline): Promise<Buffer> {
     const { method, json, bytes } = request;
     const call = { method, path };
     try {
+      opened ??= open();
+      const pool = await opened;
       // Never `fetch`: Ray takes its sec-fetch headers for a browser and answers 405.
       const response = await pool.request({
         method,
@@ -109,7 +117,7 @@ export function createTransport(options: RayClientOptions): Transport {
     },
     async close() {
       closing.abort();
-      await pool.destroy();
+      await (await opened)?.destroy();
     },
   };
 }
