@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { TaskContext } from "#task";
 import { type Observation, type Reason, Verdict } from "./health_verdict.ts";
-import type { NotificationRequest } from "./notification.ts";
+import type { NotificationRequest } from "./notification_request.ts";
 
 const notificationTask = "tasks.simple_tasks.send_notification";
 const memoryKey = "last-verdict";

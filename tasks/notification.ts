@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import { LovageError, type NotificationChannel, notificationChannels, type TaskContext } from "#task";
 import { missingSettings, senders } from "./notification_channels.ts";
+import type { NotificationRequest } from "./notification_request.ts";
 
 /** Milliseconds a sender may be silent before another may send in its place; longer than any channel's timeout. */
 const claimAge = 120_000;
@@ -11,21 +12,6 @@ const sentAge = 7 * 86_400_000;
 const lookInterval = 250;
 const sent = "sent";
 
-export const NotificationRequest = z.strictObject({
-  /** The same id is sent once over each channel, within seven days. Default: the job's id. */
-  id: z
-    .string()
-    .regex(/^[A-Za-z0-9_.:-]{1,128}$/, "not an id: use up to 128 letters, digits, _, -, : and dots")
-    .optional(),
-  /** One line. */
-  subject: z.string().regex(/^[^\r\n]{1,200}$/, "not a subject: use one line of up to 200 characters"),
-  message: z.string().min(1).max(20_000),
-  channels: z.array(z.enum(notificationChannels)).min(1).default(["log"]),
-  level: z.enum(["info", "warn", "error"]).default("info"),
-  /** Further facts, for machines. */
-  fields: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).default({}),
-});
-
 export const NotificationReceipt = z.strictObject({
   id: z.string(),
   /** Sent by this attempt. */
@@ -33,8 +19,6 @@ export const NotificationReceipt = z.strictObject({
   /** Sent before: by an earlier attempt or another job. */
   alreadySent: z.array(z.enum(notificationChannels)),
 });
-
-export type Notification = Omit<z.output<typeof NotificationRequest>, "id" | "channels"> & { id: string };
 
 type Delivered = { channel: NotificationChannel; now: boolean; fault?: LovageError };
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { LovageError, type NotificationChannel, type TaskContext, type TaskSettings } from "#task";
-import type { Notification } from "./notification.ts";
+import type { Notification } from "./notification_request.ts";
 
 const webhookTimeout = 15_000;
 const mailTimeout = 45_000;

@@ -3,7 +3,8 @@ import { defineTask } from "#task";
 import { CleanupReport, CleanupRequest, cleanUp } from "./cleanup.ts";
 import { judge, Observation, Reason, Verdict } from "./health_verdict.ts";
 import { notifyOfChange, observe } from "./health_watch.ts";
-import { NotificationReceipt, NotificationRequest, notify } from "./notification.ts";
+import { NotificationReceipt, notify } from "./notification.ts";
+import { NotificationRequest } from "./notification_request.ts";
 
 export const ping = defineTask({
   name: "tasks.simple_tasks.ping",
