@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import { LovageError, type NotificationChannel, notificationChannels, type TaskContext } from "#task";
 import { missingSettings, senders } from "./notification_channels.ts";
-import type { NotificationRequest } from "./notification_request.ts";
+import type { Notification, NotificationRequest } from "./notification_request.ts";
 
 /** Milliseconds a sender may be silent before another may send in its place; longer than any channel's timeout. */
 const claimAge = 120_000;
