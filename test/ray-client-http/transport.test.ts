@@ -1,12 +1,8 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { inspect } from "node:util";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { createRayClient } from "../../src/ray-client-http/index.ts";
+import { makeCertificate } from "../support/certificate.ts";
 import {
   half,
   json,
@@ -274,7 +270,7 @@ it("keeps the token out of every error, even when the server echoes it", async (
 
 describe("TLS", () => {
   it("trusts the given CA, and says what is wrong without it", async () => {
-    const tls = await certificate();
+    const tls = makeCertificate();
     const ray = await startScriptedRay(tls);
     onTestFinished(ray.close);
     ray.on("GET", "/api/version", json(version));
@@ -301,16 +297,4 @@ async function listen(server: Server): Promise<{ address: string; server: Server
   onTestFinished(() => void server.close());
   const bound = server.address();
   return { address: `http://127.0.0.1:${typeof bound === "object" ? bound?.port : ""}`, server };
-}
-
-async function certificate(): Promise<{ key: string; cert: string }> {
-  const folder = mkdtempSync(join(tmpdir(), "ray-client-tls-"));
-  onTestFinished(() => rm(folder, { recursive: true }));
-  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-  const subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"];
-  const made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"];
-  execFileSync("openssl", ["req", "-x509", ...made, "-keyout", key, "-out", cert, ...subject], {
-    stdio: "ignore",
-  });
-  return { key: readFileSync(key, "utf8"), cert: readFileSync(cert, "utf8") };
 }
