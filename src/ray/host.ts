@@ -20,4 +20,6 @@ export interface RayHost {
   readRayJob(): Promise<string | undefined>;
   writeRayJob(json: string): Promise<void>;
   readonly stops: RayStops;
+  /** Told which Ray job runs for the job, as soon as that is known. */
+  onRayJob(submissionId: string): void;
 }

@@ -48,6 +48,7 @@ export function createRayRunner(parts: RayParts): RayRunner {
     job: RayHost,
   ): Promise<unknown> {
     const record = await launch(parts, definition, attempt, input, job);
+    job.onRayJob(record.submissionId);
     if (record.overdue !== undefined) {
       await stopRayJob(parts, record, job);
       throw new LovageError(record.overdue.code, record.overdue.message, record.overdue);

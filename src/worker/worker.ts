@@ -8,6 +8,7 @@ import { listenForCancellations } from "../queue/cancellations.ts";
 import { type Consumer, createConsumer, type HeldJob } from "../queue/consumer.ts";
 import { publishManifests } from "../queue/manifests.ts";
 import { createRayStops } from "../queue/ray-stops.ts";
+import type { RayHost } from "../ray/host.ts";
 import type { RayRunner } from "../ray/runner.ts";
 import { type AnyTask, type Catalogue, describeTask } from "../task/catalogue.ts";
 import type { ClusterOperations, TaskSettings } from "../task/context.ts";
@@ -43,6 +44,7 @@ const handBackGrace = 5000;
 export function createWorker(options: WorkerOptions): Service {
   const { broker, catalogue, logger } = options;
   const completions = childOfPlainFields(logger);
+  const rayJobs = new WeakMap<HeldJob, string>();
   const stops = createRayStops(broker);
   const reaper = options.rayRunner.createReaper(stops, logger);
   const policies = new Map(catalogue.tasks.map((task) => [task.name, task.retry]));
@@ -64,8 +66,9 @@ export function createWorker(options: WorkerOptions): Service {
     return logger.child({ job: job.id, task: job.task, queue: job.queue, attempt: job.attempt });
   }
 
-  function rayHost(job: HeldJob) {
-    return { ...job, logger: log(job), stops };
+  function rayHost(job: HeldJob): RayHost {
+    const onRayJob = (submissionId: string) => void rayJobs.set(job, submissionId);
+    return { ...job, logger: log(job), stops, onRayJob };
   }
 
   async function run(job: HeldJob): Promise<Outcome> {
@@ -87,7 +90,9 @@ export function createWorker(options: WorkerOptions): Service {
 
   /** One line a job: at this rate a second one would be what a busy worker mostly does. */
   function report(job: HeldJob, outcome: Outcome, milliseconds: number): void {
-    const fields = { job: job.id, task: job.task, queue: job.queue, attempt: job.attempt, milliseconds };
+    const { id, task, queue, attempt } = job;
+    const submissionId = rayJobs.get(job);
+    const fields = { job: id, task, queue, attempt, ...(submissionId && { submissionId }), milliseconds };
     if (outcome.type === "completed") {
       completions.info(fields, "completed");
       return;

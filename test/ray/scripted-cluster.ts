@@ -95,6 +95,7 @@ export function createScriptedHost(): RayHost & {
       host.record = json;
     },
     stops,
+    onRayJob: quiet,
   };
   return host;
 }

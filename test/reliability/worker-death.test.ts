@@ -20,6 +20,15 @@ test("a worker killed with -9 while its Ray job runs: another re-attaches, the c
   expect(await job.result({ timeout: "90s" })).toEqual({ text: "survives", attempt: 1 });
   expect((await job.snapshot()).worker).toBe("second");
   expect(second.output()).toContain("re-attached to the Ray job");
+  const submissionId = await world.submissionId(job.id);
+  await eventually("its end is logged", () => second.output().includes('"completed"'));
+  const lines = second
+    .output()
+    .split("\n")
+    .filter((line) => line.includes(job.id) && !line.includes("fell silent"));
+  for (const line of lines) {
+    expect(JSON.parse(line)).toMatchObject({ task: "test.ray_echo", queue: "ml", attempt: 1, submissionId });
+  }
   expect(world.runs(job.id)).toEqual([await world.submissionId(job.id)]);
   const ray = createRayClient({ address: inject("rayAddress") });
   const submissions = (await ray.list()).filter((rayJob) => rayJob.metadata?.["lovage_job_id"] === job.id);
