@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from allowed_paths import allowed_uri, file_system, inside, is_uri
+from local_files import Pattern, matches, skipped
 from lovage_job import BadInput, Job, JobError
 
 FORMATS = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
-
-REJECTS_SUFFIX = ".rejects.csv"
-"""How files of rejected rows end; they often lie beside data, and a folder read as a dataset leaves them
-out.
-"""
 
 
 @dataclass(frozen=True)
@@ -61,79 +57,85 @@ def input_files(job: Job, text: str, *, field: str) -> list[DataFile]:
 def refuse_input_as_output(path: str, files: Iterable[DataFile], *, field: str) -> None:
     """Raises BadInput INPUT_OUTPUT_IS_INPUT when an output is one of the files, or a folder with one of
     them."""
-    own = path
-    if is_uri(path):
-        store, inner = file_system(path)
-        own = store.unstrip_protocol(inner)
-    own = own.rstrip("/")
+    own = _normalised(path).rstrip("/")
     if any(f.path == own or f.path.startswith(own + "/") for f in files):
-        raise BadInput(
-            "INPUT_OUTPUT_IS_INPUT",
-            f"{field}: {path} is read as the dataset",
-            field=field,
-            value=path,
-            hint="give another name",
+        raise _is_input(path, field, "is read as the dataset", "give another name")
+
+
+def refuse_output_in_dataset(
+    job: Job, path: str, text: str, files: Iterable[DataFile], *, field: str
+) -> None:
+    """Raises BadInput INPUT_OUTPUT_IS_INPUT when an output is one of the files of the dataset ``text``, or
+    lies where a second run would take it for one.
+
+    ``path`` is what output_file gave.
+    """
+    refuse_input_as_output(path, files, field=field)
+    if is_uri(text) != is_uri(path):
+        return
+    if is_uri(text):
+        again = _remote_reads(_normalised(text), _normalised(path))
+    else:
+        pattern = _pattern(job, text, field)
+        again = pattern is not None and pattern.would_read(path)
+    if again:
+        raise _is_input(
+            path, field, f"lies where {text} is read: the next run would take it for data",
+            "write into another folder",
         )
+
+
+def _is_input(path: str, field: str, why: str, hint: str) -> BadInput:
+    return BadInput("INPUT_OUTPUT_IS_INPUT", f"{field}: {path} {why}", field=field, value=path, hint=hint)
+
+
+def _normalised(path: str) -> str:
+    """A URI as the store spells it, as the paths of DataFile are: two spellings may be one object."""
+    if not is_uri(path):
+        return path
+    store, inner = file_system(path)
+    return store.unstrip_protocol(inner)
+
+
+def _remote_reads(dataset: str, path: str) -> bool:
+    names, parts = tuple(path.split("/")), tuple(dataset.rstrip("/").split("/"))
+    if glob.has_magic(dataset):
+        return matches(names, parts) and not skipped(names[-1])
+    below = names[len(parts) :]
+    return names[: len(parts)] == parts and bool(below) and not any(map(skipped, below))
 
 
 def _format(path: str) -> str:
     return FORMATS.get(os.path.splitext(path)[1].lower(), "")
 
 
-def _skipped(name: str) -> bool:
-    return name.startswith((".", "_")) or name.endswith(REJECTS_SUFFIX)
-
-
 def _missing(text: str, field: str, why: str) -> BadInput:
     return BadInput("INPUT_DATASET_MISSING", f"{field}: {text}: {why}", field=field, value=text)
 
 
-def _local_files(job: Job, text: str, field: str) -> tuple[list[DataFile], bool]:
-    absolute = os.path.join(job.datasets_dir, text)
-    if glob.has_magic(text) and not os.path.lexists(absolute):
-        paths = _glob(job, text, field)
-        if not paths:
-            raise _missing(text, field, "no file matches")
-        return [_local_file(p) for p in paths], False
+def _pattern(job: Job, text: str, field: str) -> Pattern | None:
+    """What a folder or a glob of this machine reads; None for one file, and for what is not there."""
+    if glob.has_magic(text) and not os.path.lexists(os.path.join(job.datasets_dir, text)):
+        return Pattern.of_glob(job, text, field)
     path = inside(job, text, field=field)
-    if os.path.isdir(path):
-        return [_local_file(p) for p in _walk(job, path, field, set())], True
-    if not os.path.isfile(path):
-        raise _missing(text, field, f"no such file or folder in {job.datasets_dir}")
-    return [_local_file(path)], False
+    return Pattern(job, text, field, path) if os.path.isdir(path) else None
+
+
+def _local_files(job: Job, text: str, field: str) -> tuple[list[DataFile], bool]:
+    pattern = _pattern(job, text, field)
+    if pattern is None:
+        path = inside(job, text, field=field)
+        if not os.path.isfile(path):
+            raise _missing(text, field, f"no such file or folder in {job.datasets_dir}")
+        return [_local_file(path)], False
+    paths = pattern.files()
+    if not paths and not pattern.is_folder:
+        raise _missing(text, field, "no file matches")
+    return [_local_file(p) for p in paths], pattern.is_folder
 
 
 def _local_file(path: str) -> DataFile:
     return DataFile(path, os.path.getsize(path), _format(path))
-
-
-def _glob(job: Job, text: str, field: str) -> list[str]:
-    parts = text.split("/")
-    first = next(i for i, part in enumerate(parts) if glob.has_magic(part))
-    base = inside(job, "/".join(parts[:first]) or ("/" if text.startswith("/") else "."), field=field)
-    if ".." in parts[first:]:
-        raise BadInput(
-            "INPUT_PATH_OUTSIDE", f"{field}: {text} has '..' after a wildcard", field=field, value=text
-        )
-    matches = glob.glob("/".join(parts[first:]), root_dir=base, recursive=True)
-    shown = [m for m in matches if not any(map(_skipped, m.split("/")))]
-    paths = {inside(job, os.path.join(base, m), field=field) for m in shown}
-    return [p for p in paths if os.path.isfile(p)]
-
-
-def _walk(job: Job, folder: str, field: str, seen: set[str]) -> Iterator[str]:
-    seen.add(folder)
-    for entry in sorted(os.listdir(folder)):
-        if _skipped(entry):
-            continue
-        path = inside(job, os.path.join(folder, entry), field=field)
-        if os.path.isdir(path):
-            # A link to a folder above would be followed for ever.
-            if path not in seen:
-                yield from _walk(job, path, field, seen)
-        elif os.path.isfile(path) and path not in seen:
-            seen.add(path)
-            yield path
 
 
 def _remote_files(uri: str, text: str, field: str) -> tuple[list[DataFile], bool]:
@@ -152,7 +154,7 @@ def _remote_files(uri: str, text: str, field: str) -> tuple[list[DataFile], bool
 
     below = len(path.rstrip("/").split("/"))
     if glob.has_magic(path):
-        matches = [p for p in store.glob(path) if not _skipped(os.path.basename(p))]
+        matches = [p for p in store.glob(path) if not skipped(os.path.basename(p))]
         if not matches:
             raise _missing(text, field, "no file matches")
         return files(matches), False
@@ -160,7 +162,7 @@ def _remote_files(uri: str, text: str, field: str) -> tuple[list[DataFile], bool
         raise _absent(store, path, text, field)
     if store.isdir(path):
         inner = [
-            p for p in store.find(path) if not any(map(_skipped, p.rstrip("/").split("/")[below:]))
+            p for p in store.find(path) if not any(map(skipped, p.rstrip("/").split("/")[below:]))
         ]
         return files(inner), True
     return files([path]), False

@@ -14,18 +14,29 @@ import model_folders
 from allowed_paths import PARTIAL_PREFIX, allowed_uri, file_system, inside, is_uri, roots
 from lovage_job import BadInput, Job
 
+MAX_NAME_BYTES = 255
+"""The longest name of a file or a folder that file systems take."""
+
 # What a folder of output holds, and what a killed program or an older release left in it.
 _EARLIER = re.compile(rf"part-\d{{5,}}\.parquet|{re.escape(PARTIAL_PREFIX)}.*", re.DOTALL)
 
 
-def output_file(job: Job, text: str, *, field: str) -> str:
+def output_file(job: Job, text: str, *, field: str, folder: bool | None = None) -> str:
     """The checked path or URI of something to be written; parent folders are made.
 
-    Raises BadInput: INPUT_PATH_INVALID, INPUT_PATH_OUTSIDE, INPUT_SCHEME_NOT_ALLOWED, INPUT_OUTPUT_IS_MODEL.
+    ``folder`` says whether it will be a folder or a file: what cannot be replaced by such is then refused
+    before any work, as :func:`check_replaceable` does.
+
+    Raises BadInput: INPUT_PATH_INVALID, INPUT_PATH_OUTSIDE, INPUT_SCHEME_NOT_ALLOWED, INPUT_OUTPUT_IS_MODEL,
+    INPUT_OUTPUT_EXISTS.
     """
-    uri = allowed_uri(job, text, field)
-    if uri:
-        return uri
+    path = allowed_uri(job, text, field) or _local_output(job, text, field)
+    if folder is not None:
+        check_replaceable(path, folder=folder, field=field)
+    return path
+
+
+def _local_output(job: Job, text: str, field: str) -> str:
     path = inside(job, text, field=field)
     if path in roots(job):
         raise BadInput(
@@ -43,6 +54,15 @@ def output_file(job: Job, text: str, *, field: str) -> str:
             field=field,
             value=text,
             hint="write into the datasets folder",
+        )
+    long = next((n for n in path.split("/") if len(os.fsencode(n)) > MAX_NAME_BYTES), None)
+    if long is not None:
+        raise BadInput(
+            "INPUT_PATH_INVALID",
+            f"{field}: a name has {len(os.fsencode(long))} bytes, more than {MAX_NAME_BYTES}: {long[:100]}…",
+            field=field,
+            value=text,
+            hint="give a shorter name",
         )
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -126,7 +146,9 @@ def scratch_folder(job: Job, output: str) -> Iterator[str]:
 
 def _partial(folder: str, name: str) -> str:
     submission = re.sub(r"[^A-Za-z0-9_.-]", "_", os.environ.get("LOVAGE_SUBMISSION_ID", "local"))[-60:]
-    return os.path.join(folder, f"{PARTIAL_PREFIX}{submission}.{uuid.uuid4().hex[:8]}.{name[-100:]}")
+    # Cut by bytes: that is how file systems count, and a name of theirs may be no UTF-8.
+    end = os.fsencode(name)[-100:].decode("utf-8", "ignore")
+    return os.path.join(folder, f"{PARTIAL_PREFIX}{submission}.{uuid.uuid4().hex[:8]}.{end}")
 
 
 def _local_there(path: str) -> tuple[str | None, list[str]]:

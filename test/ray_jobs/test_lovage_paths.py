@@ -23,6 +23,8 @@ from lovage_paths import (
     model_dir,
     output_file,
     refuse_input_as_output,
+    refuse_output_in_dataset,
+    scratch_folder,
 )
 
 
@@ -137,6 +139,23 @@ def test_files_of_a_dataset(job_env: JobEnv) -> None:
         assert code_of(input_files, job, text, field="dataset") == code, text
 
 
+def test_links_to_folders_above_end(job_env: JobEnv) -> None:
+    job, data = job_env.job, job_env.datasets
+    write(data / "x" / "a.csv")
+    write(data / "x" / "y" / "b.csv")
+    # Each link doubles the paths of every length: followed for ever, they are more than can be counted.
+    for name in ("one", "two", "y/three"):
+        os.symlink(data / "x", data / "x" / name)
+
+    def names(text: str) -> list[str]:
+        return [os.path.relpath(f.path, data) for f in input_files(job, text, field="dataset")]
+
+    assert names("x") == names("x/**") == names("x/**/*.csv") == names("**/*.csv") == ["x/a.csv", "x/y/b.csv"]
+    assert names("x/*/*.csv") == ["x/a.csv", "x/y/b.csv"]  # x/one is x
+    assert names("x/**/y/*.csv") == names("x/y/**/y/*.csv") == ["x/y/b.csv"]
+    assert names("[x]/./*") == ["x/a.csv"]
+
+
 def test_model_names(job_env: JobEnv) -> None:
     job = job_env.job
     assert model_dir(job, "churn-2.v1") == str(job_env.models / "churn-2.v1")
@@ -233,6 +252,94 @@ def test_output_is_not_what_is_read(job_env: JobEnv) -> None:
         for path in [*paths, f"{paths[0]}/", f"{paths[0]}/a.csv"]:
             assert code_of(refuse_input_as_output, path, files, field="output") == "INPUT_OUTPUT_IS_INPUT"
         refuse_input_as_output(f"{paths[0]}/b.csv", files, field="output")
+
+
+def test_output_is_not_what_the_next_run_reads(job_env: JobEnv) -> None:
+    job = lovage_job.Job({**job_env.environ, "LOVAGE_URI_SCHEMES": "memory"})
+    data, bucket = job_env.datasets, f"memory://{job_env.root.name}"
+    for name in ("d/a.csv", "d/sub/b.csv", "e/c.csv"):
+        write(data / name)
+        fsspec.filesystem("memory").pipe(f"{bucket}/{name}", b"a\n1\n")
+    os.symlink(data / "e", data / "d" / "link")
+
+    def refused(text: str, output: str) -> bool:
+        files = input_files(job, text, field="dataset")
+        path = output_file(job, output, field="output")
+        try:
+            refuse_output_in_dataset(job, path, text, files, field="output")
+        except BadInput as error:
+            assert (error.code, error.field) == ("INPUT_OUTPUT_IS_INPUT", "output")
+            return True
+        return False
+
+    for text, output in (
+        ("d/a.csv", "d/a.csv"),
+        ("d/a.csv", "d/sub/../a.csv"),
+        ("d", "d/sum.csv"),
+        ("d", "d/new/folder/sum.csv"),
+        ("d", "e/sum.csv"),  # by the link
+        ("d/*.csv", "d/sum.csv"),
+        ("*/*.csv", "new/sum.csv"),
+        ("**/*.csv", "some/new/sum.csv"),
+        ("d/**", "d/x/sum.csv"),
+    ):
+        assert refused(text, output), (text, output)
+    for text, output in (
+        ("d/a.csv", "d/sum.csv"),
+        ("d", "sum.csv"),
+        ("d", "d/_out/sum.csv"),
+        ("d", "d/sum.csv.rejects.csv"),
+        ("d", "d2/sum.csv"),
+        ("d/*.csv", "d/sum.parquet"),
+        ("d/*.csv", "d/sub/sum.csv"),
+        ("*/a.csv", "d/sum.csv"),
+    ):
+        assert not refused(text, output), (text, output)
+    # One object has several spellings.
+    other = f"memory:///{job_env.root.name}"
+    for text, output in (
+        (f"{bucket}/d/a.csv", f"{other}/d/a.csv"),
+        (f"{other}/d/a.csv", f"{bucket}/d/a.csv"),
+        (f"{bucket}/d", f"{other}/d/sum.csv"),
+        (f"{bucket}/d/*.csv", f"{other}/d/sum.csv"),
+        (f"{bucket}/**/*.csv", f"{other}/d/x/sum.csv"),
+    ):
+        assert refused(text, output), (text, output)
+    for text, output in (
+        (f"{bucket}/d/a.csv", f"{other}/d/sum.csv"),
+        (f"{bucket}/d", f"{bucket}/d2/sum.csv"),
+        (f"{bucket}/d/*.csv", f"{bucket}/d/sub/sum.csv"),
+        (f"{bucket}/d", "d/sum.csv"),
+    ):
+        assert not refused(text, output), (text, output)
+
+
+def test_what_an_output_cannot_replace_is_refused_before_any_work(job_env: JobEnv) -> None:
+    job = lovage_job.Job({**job_env.environ, "LOVAGE_URI_SCHEMES": "memory"})
+    write(job_env.datasets / "sales.csv" / "raw.csv")
+    fsspec.filesystem("memory").pipe(f"memory://{job_env.root.name}/sales.csv/raw.csv", b"a\n1\n")
+    for text in ("sales.csv", f"memory://{job_env.root.name}/sales.csv"):
+        for folder in (False, True):
+            code = code_of(output_file, job, text, field="rejects", folder=folder)
+            assert code == "INPUT_OUTPUT_EXISTS", text
+    assert output_file(job, "sales.csv/raw.csv", field="output", folder=False)
+
+
+def test_names_are_counted_in_bytes(job_env: JobEnv) -> None:
+    job = job_env.job
+    for name in ("o" * 252 + ".csv", "漢" * 84 + ".csv", "漢" * 86 + "/o.csv"):
+        assert code_of(output_file, job, name, field="output") == "INPUT_PATH_INVALID", name
+    for name in ("o" * 251 + ".csv", "漢" * 83 + ".csv"):
+        path = output_file(job, name, field="output")
+        with scratch_folder(job, path), atomic_output(path) as partial:
+            assert partial.endswith(".csv")
+            write(Path(partial))
+        assert os.path.exists(path)
+    # Not every name is UTF-8: this one was given by a system that writes Latin-1.
+    path = os.fsdecode(os.fsencode(job_env.datasets) + b"/caf\xe9.csv")
+    with atomic_output(path) as partial:
+        write(Path(partial))
+    assert os.path.exists(path)
 
 
 def test_a_store_that_does_not_answer_is_worth_another_attempt(job_env: JobEnv) -> None:
