@@ -29,4 +29,4 @@ def _fields(column: pa.ChunkedArray) -> pa.ChunkedArray:
     mark, nothing = pa.scalar('"', pa.large_string()), pa.scalar("", pa.large_string())
     quoted = pc.binary_join_element_wise(mark, pc.replace_substring(texts, '"', '""'), mark, nothing)
     # Blanks at the ends are quoted too: readers that trim would lose them.
-    return pc.if_else(pc.match_substring_regex(texts, '[",\\r\\n]|^\\\\s|\\\\s$'), quoted, texts)
+    return pc.if_else(pc.match_substring_regex(texts, r'[",\r\n]|^\s|\s$'), quoted, texts)

@@ -13,7 +13,7 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from csv_batches import broken_csv, csv_batches, csv_names, opened
+from csv_batches import broken_csv, csv_batches, csv_names, missing_as_null, opened
 from lovage_job import BadInput
 from lovage_paths import DataFile
 from value_kinds import kind_of, united
@@ -54,20 +54,21 @@ def scan(files: Sequence[DataFile], read: Callable[[float], None] = lambda _: No
 
         told(0.0)
         # Hashing is far quicker than looking into the values.
-        digest, odd_quotes = _digest(file, lambda share: told(0.2 * share))
+        digest, tail = _digest(file, lambda share: told(0.2 * share))
         hashes.append(digest)
         count, last, seen, rows_there = 0, None, 0, _rows_of(file)
         for name in column_names(file):
             kinds.setdefault(name, "empty")
-        for batch in read_batches(file):
+        for batch in read_batches(file, raw=True):
             count += batch.num_rows
             seen += batch.nbytes
             last = batch if batch.num_rows else last
             for name, column in zip(batch.schema.names, batch.columns, strict=True):
-                kinds[name] = united(kinds[name], kind_of(column, file.format == "csv"))
+                values = missing_as_null(column) if file.format == "csv" else column
+                kinds[name] = united(kinds[name], kind_of(values, file.format == "csv"))
             # Text takes about as much room here as in the file.
             told(0.2 + 0.8 * min(1.0, count / rows_there if rows_there else seen / weights[number]))
-        if odd_quotes and last is not None and _ends_within_quotes(last):
+        if file.format == "csv" and last is not None and _ends_within_quotes(file, last, tail):
             raise broken_csv(file, "a quotation mark is opened near the end and never closed")
         rows.append(count)
     if not sum(rows):
@@ -141,20 +142,36 @@ def read_rows(
         first += count
 
 
-def _digest(file: DataFile, read: Callable[[float], None]) -> tuple[str, bool]:
-    digest, quotes, done = hashlib.sha256(), 0, 0
+def _digest(file: DataFile, read: Callable[[float], None]) -> tuple[str, bytes]:
+    """The hash of a file's bytes, and the last of them."""
+    digest, done, before, tail = hashlib.sha256(), 0, b"", b""
     with opened(file) as handle:
         while chunk := handle.read(1 << 20):
             digest.update(chunk)
-            quotes += chunk.count(b'"')
+            before, tail = tail, chunk
             done += len(chunk)
             read(done / max(1, file.size))
-    return digest.hexdigest(), file.format == "csv" and quotes % 2 == 1
+    return digest.hexdigest(), before + tail
 
 
-def _ends_within_quotes(batch: pa.RecordBatch) -> bool:
-    row = batch.slice(batch.num_rows - 1).to_pylist()[0]
-    return any(isinstance(value, str) and "\n" in value for value in row.values())
+def _ends_within_quotes(file: DataFile, last: pa.RecordBatch, tail: bytes) -> bool:
+    """Whether a CSV, whose ``last`` rows are as it is written, ends in a field that is opened and not closed:
+    Arrow takes the end of the file for that of the field.
+    """
+    text = last.column(last.num_columns - 1)[last.num_rows - 1].as_py().replace('"', '""').encode()
+    if len(text) + 2 > len(tail):
+        tail = _tail(file, len(text) + 2)
+    # A quote that opens a field follows a comma or a line break; any other one closes it, or is a part of it.
+    return any(tail.endswith(opening + text) for opening in (b',"', b'\n"', b'\r"'))
+
+
+def _tail(file: DataFile, size: int) -> bytes:
+    tail = b""
+    with opened(file) as handle:
+        # Not every store can begin in the middle.
+        while chunk := handle.read(max(size, 1 << 20)):
+            tail = (tail + chunk)[-size:]
+    return tail
 
 
 def _parquet(handle: IO[bytes], file: DataFile) -> pq.ParquetFile:

@@ -68,6 +68,12 @@ def test_kinds_over_several_files_are_united_by_name(tmp_path: Path) -> None:
     [
         (b"a,b\n1,2\n3\n", "INPUT_CSV_BROKEN", "Row #3: Expected 2 columns, got 1"),
         (b'a,b\n1,2\n3,"open\n4,5\n', "INPUT_CSV_BROKEN", "never closed"),
+        (b'a,b\n1,2\n3,"x\n', "INPUT_CSV_BROKEN", "never closed"),
+        (b'a,b\n1,2\n3,"x', "INPUT_CSV_BROKEN", "never closed"),
+        (b'a,b\n1,2\n3,"', "INPUT_CSV_BROKEN", "never closed"),
+        (b'a,b\n1,5" disk\n3,"x""y\n', "INPUT_CSV_BROKEN", "never closed"),
+        (b'a\n1\n"', "INPUT_CSV_BROKEN", "never closed"),
+        (b'a,b\n1,"' + b"x" * 3_000_000, "INPUT_CSV_BROKEN", "never closed"),
         (b"a,b\n1,2\n3,\xe9t\xe9\n", "INPUT_NOT_UTF8", "byte 10, in line 3"),
         (b"a,\xff\n1,2\n", "INPUT_NOT_UTF8", "byte 2, in line 1"),
         (b"a,a\n1,2\n", "INPUT_COLUMN_DUPLICATE", "'a'"),
@@ -88,6 +94,24 @@ def test_a_fault_after_many_blocks_is_found_with_its_line(tmp_path: Path) -> Non
         scan([csv_file(tmp_path, body + b"1,\xff\n")])
     assert caught.value.code == "INPUT_NOT_UTF8"
     assert "in line 3000002" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'a,b\n1,""',
+        b'a,b\n1,"x"',
+        b'a,b\n1,"x""y"\n',
+        b'a,b\n5" disk,"two\nlines"\n',
+        b'a,b\n5" disk,"two\nlines\n"\n',
+        b'a,b\n1,5" disk',
+        b'a,b\n1,"x"y',
+        b'a,b\n1,""y',
+        b'a\n"x\n"\ny',
+    ],
+)
+def test_quotes_that_are_closed_or_a_part_of_a_value_are_no_fault(tmp_path: Path, content: bytes) -> None:
+    assert scan([csv_file(tmp_path, content)]).total >= 1
 
 
 def test_broken_parquet_has_a_code(tmp_path: Path) -> None:
@@ -258,5 +282,8 @@ def test_lines_are_read_back_by_the_csv_module() -> None:
     assert rows[1] == ["a", 'say "x"', "1", "0.1", "true"]
     assert rows[2][:3] == ["", "two\nlines", ""]
     assert rows[4] == [" b ", "c\r", "4", "2", "true"]
+    # Readers that trim leave quoted blanks alone.
+    blanks = lines_of(pa.table({"a": [" b ", "\tb", "b ", "b c", "\\s"]})).to_pylist()
+    assert blanks == ['" b "', '"\tb"', '"b "', "b c", "\\s"]
     single = lines_of(pa.table({"a": ["x", None]})).to_pylist()
     assert list(csv.reader(single)) == [["x"], [""]]
