@@ -132,7 +132,11 @@ export const AggregationRequest = z.strictObject({
   maxRejects: z.int().min(0).default(0).describe("More CSV rows that cannot be used than this fail the job"),
 });
 
-/** `preview` has the first rows of the output, which is sorted by its keys. */
+/**
+ * `preview` has the first rows of the output, which is sorted by its keys. `columns`, `sources` and `preview` are
+ * cut where they would make the result too large; `report` then names the JSON file beside the output that has
+ * them whole, and is null otherwise.
+ */
 export const AggregationReport = z.strictObject({
   output: z.string(),
   format: z.enum(["csv", "parquet"]),
@@ -144,6 +148,7 @@ export const AggregationReport = z.strictObject({
     z.strictObject({ source: z.string(), files: z.int(), rowsRead: z.int(), rowsRejected: z.int() }),
   ),
   preview: z.array(z.record(z.string(), z.unknown())),
+  report: z.string().nullable(),
   seconds: z.number(),
 });
 

@@ -1,8 +1,8 @@
 """Group and aggregate in two steps: states of each piece of the data, then the states put together. All of
 it exact.
 
-A state is small (a count, a sum, a mean with the sum of squares about it), except that of a quantile, which
-is the list of values: an exact quantile needs them all.
+A state is small (a count, a sum, a mean with the sum of squares about it), except that of quantiles, which
+is the list of a column's values: exact quantiles need them all, but only once for all of one column.
 """
 
 from __future__ import annotations
@@ -63,6 +63,15 @@ class Aggregation:
         return self
 
     @property
+    def _quantiles(self) -> dict[str, list[float]]:
+        """The quantiles that are asked for, by column."""
+        found: dict[str, list[float]] = {}
+        for measure in self.measures:
+            if measure.column is not None and measure.q is not None:
+                found.setdefault(measure.column, []).append(measure.q)
+        return found
+
+    @property
     def _keys(self) -> str:
         return ", ".join(quoted(f"key {n}") for n in range(len(self.keys)))
 
@@ -73,12 +82,16 @@ class Aggregation:
         """SQL of the states of a table's rows."""
         keys = [f"{quoted(name)} AS {quoted(f'key {n}')}" for n, name in enumerate(self.keys)]
         columns = [s for n, m in enumerate(self.measures) for s in self._state(n, m)]
+        columns += [
+            f"list({(x := self._number(name))}) FILTER (WHERE {x} IS NOT NULL) AS {quoted(f'values {n}')}"
+            for n, name in enumerate(self._quantiles)
+        ]
         by = ", ".join(quoted(name) for name in self.keys)
         window = f"PARTITION BY {by}" if by else ""
         offsets = ", ".join(
             f'{x} - favg({x}) FILTER (WHERE isfinite({x})) OVER ({window}) AS "offset {n}"'
             for n, m in enumerate(self.measures)
-            if m.function == "std" and (x := self._number(m))
+            if m.function == "std" and (x := self._number(str(m.column)))
         )
         if offsets:
             source = f"(SELECT *, {offsets} FROM {source})"
@@ -90,7 +103,7 @@ class Aggregation:
 
         if measure.column is None:
             return [named("count(*)", "n")]
-        kind, name, number = self.types[measure.column], quoted(measure.column), self._number(measure)
+        kind, name, number = self.types[measure.column], quoted(measure.column), self._number(measure.column)
         count = named(f"count({name})", "n")
         match measure.function:
             case "count":
@@ -115,7 +128,7 @@ class Aggregation:
                     ),
                 ]
             case _:
-                return [named(f"list({number}) FILTER (WHERE {number} IS NOT NULL)", "values")]
+                return []
 
     def merged(self, source: str) -> str:
         """SQL of the result, from a table of states."""
@@ -128,11 +141,31 @@ class Aggregation:
                 for n in stds
             )
             source = f"(SELECT *, {means} FROM {source})"
+        quantiles = self._quantiles
+        groups = [quoted(f"key {n}") for n in range(len(self.keys))]
+        groups += [
+            f"{merge} AS {quoted(f'result {n}')}"
+            for n, m in enumerate(self.measures)
+            if (merge := self._merge(n, m))
+        ]
+        groups += [
+            f"list_aggregate(flatten(list(\"values {n}\")), 'quantile_cont', {qs!r}) AS \"quantiles {n}\""
+            for n, qs in enumerate(quantiles.values())
+        ]
+        source = self._group(f"SELECT {', '.join(groups)} FROM {source}")
         keys = [f"{quoted(f'key {n}')} AS {quoted(name)}" for n, name in enumerate(self.keys)]
-        columns = [f"{self._merge(n, m)} AS {quoted(m.name)}" for n, m in enumerate(self.measures)]
-        return self._group(f"SELECT {', '.join(keys + columns)} FROM {source}")
+        place = {name: n for n, name in enumerate(quantiles)}
+        taken = dict.fromkeys(quantiles, 0)
+        columns = []
+        for n, measure in enumerate(self.measures):
+            value = f'"result {n}"'
+            if measure.column in place and measure.q is not None:
+                taken[measure.column] += 1
+                value = f'"quantiles {place[measure.column]}"[{taken[measure.column]}]'
+            columns.append(f"{value} AS {quoted(measure.name)}")
+        return f"SELECT {', '.join(keys + columns)} FROM ({source})"
 
-    def _merge(self, n: int, measure: Measure) -> str:
+    def _merge(self, n: int, measure: Measure) -> str | None:
         count = f'CAST(coalesce(sum("n {n}"), 0) AS BIGINT)'
         match measure.function:
             case "count":
@@ -151,11 +184,11 @@ class Aggregation:
                 squares = f'fsum("squares {n}") + fsum("n {n}" * pow("mean {n}" - "center {n}", 2))'
                 return f"CASE WHEN {count} > 1 THEN sqrt(({squares}) / ({count} - 1)) END"
             case _:
-                return f"list_aggregate(flatten(list(\"values {n}\")), 'quantile_cont', {measure.q!r})"
+                return None
 
-    def _number(self, measure: Measure) -> str:
-        name = quoted(str(measure.column))
-        truth = self.types.get(str(measure.column)) == "boolean"
+    def _number(self, column: str) -> str:
+        name = quoted(column)
+        truth = self.types[column] == "boolean"
         return f"CAST({f'CAST({name} AS BIGINT)' if truth else name} AS DOUBLE)"
 
     def partition(self, parts: int) -> str:

@@ -1,5 +1,5 @@
-"""Unlike sources as like tables: CSV and Parquet files read piece by piece, their columns put together by
-name.
+"""Unlike sources, CSV and Parquet: their columns, put together by name, and the one type of each. As in SQL,
+case does not tell names apart.
 """
 
 from __future__ import annotations
@@ -9,17 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import csv_survey
-import duckdb
 import pyarrow
 import pyarrow.parquet
 from column_types import SQL_TYPES
 from csv_grammar import Dialect
-from csv_rows import Reject
-from csv_source import Header, Range, joined, open_bytes, read_header
+from csv_source import Header, Range, open_bytes, read_header
 from lovage_job import BadInput, Job
 from lovage_paths import DataFile, input_files
-from row_plan import RowPlan, missing_column, work
-from sandboxed_sql import first_line, quoted
+from row_plan import missing_column
+from shares import Share
 
 
 @dataclass(frozen=True)
@@ -37,18 +35,6 @@ class Source:
     groups: list[list[tuple[int, int]]]
 
 
-@dataclass(frozen=True)
-class Piece:
-    """So much of one file as a process reads at once."""
-
-    source: int
-    path: str
-    bytes: int
-    range: Range | None
-    row_groups: tuple[int, ...]
-    present: tuple[str, ...]
-
-
 def opened(
     job: Job, texts: list[str], dialect: Dialect, given: Mapping[str, str], *, field: str
 ) -> list[Source]:
@@ -61,14 +47,15 @@ def opened(
         files = input_files(job, text, field=field)
         source = Source(text, files, [], [], [], [])
         for place, file in enumerate(files):
-            share = 0.1 * (number + place / len(files)) / len(texts)
+            share = Share(job, 0, 0.1).part(number / len(texts), (number + 1) / len(texts))
+            share = share.part(place / len(files), (place + 1) / len(files))
             _look(job, source, file, dialect, given, share)
         sources.append(source)
     return sources
 
 
 def _look(
-    job: Job, source: Source, file: DataFile, dialect: Dialect, given: Mapping[str, str], share: float
+    job: Job, source: Source, file: DataFile, dialect: Dialect, given: Mapping[str, str], share: Share
 ) -> None:
     if file.format == "parquet":
         try:
@@ -77,7 +64,8 @@ def _look(
                 schema, footer = parquet.schema_arrow, parquet.metadata
                 groups = [(n, footer.row_group(n).total_byte_size) for n in range(footer.num_row_groups)]
         except pyarrow.ArrowException as error:
-            raise BadInput("INPUT_PARQUET_BROKEN", f"{file.path}: {error}", value=file.path) from None
+            raise parquet_broken(file.path, error) from None
+        _refuse_twins(file.path, schema.names)
         source.headers.append(None)
         source.types.append({each.name: _kind(each.type) for each in schema})
         source.ranges.append([])
@@ -90,7 +78,7 @@ def _look(
         ranges = _scanned(job, file, header, dialect, share)
     sampled = csv_survey.sampled_types(ranges, dialect) if ranges else {}
     source.headers.append(header)
-    source.types.append({name: _given(given, name) or sampled.get(name) for name in header.columns})
+    source.types.append({name: given_type(given, name) or sampled.get(name) for name in header.columns})
     source.ranges.append(ranges)
     source.groups.append([])
 
@@ -99,18 +87,38 @@ class _Empty(Exception):
     pass
 
 
-def _scanned(job: Job, file: DataFile, header: Header, dialect: Dialect, share: float) -> list[Range]:
-    job.progress(share, "scanning")
+def _refuse_twins(path: str, names: list[str]) -> None:
+    seen: dict[str, str] = {}
+    for name in names:
+        if name.lower() in seen:
+            raise BadInput(
+                "INPUT_COLUMN_TWICE",
+                f"{path} has the columns {seen[name.lower()]!r} and {name!r}: case does not tell them apart",
+                value=path,
+                hint="give one of them another name",
+            )
+        seen[name.lower()] = name
+
+
+def _scanned(job: Job, file: DataFile, header: Header, dialect: Dialect, share: Share) -> list[Range]:
+    read = 0
+
+    def told(data: bytes) -> None:
+        nonlocal read
+        read += len(data)
+        share.report(read / file.size if file.size > 0 else 0, "scanning")
+
     try:
-        return csv_survey.scanned(job, [file], [header], dialect, share=None)
+        return csv_survey.scanned(job, [file], [header], dialect, share=None, seen=told)
     except BadInput as error:
         if error.code == "INPUT_DATASET_EMPTY":
             raise _Empty from None
         raise
 
 
-def _given(given: Mapping[str, str], name: str) -> str | None:
-    return next((kind for each, kind in given.items() if each.lower() == name.lower()), None)
+def given_type(types: Mapping[str, str | None], name: str) -> str | None:
+    """The type of a column, however its name is spelled."""
+    return next((kind for each, kind in types.items() if each.lower() == name.lower()), None)
 
 
 def _kind(kind: pyarrow.DataType) -> str | None:
@@ -138,29 +146,32 @@ def _kind(kind: pyarrow.DataType) -> str | None:
 def united(
     sources: list[Source], wanted: Mapping[str, str], given: Mapping[str, str], *, numeric: set[str]
 ) -> dict[str, str]:
-    """The one type of each wanted column over all sources; ``wanted`` says which field asks for it.
+    """The one type of each wanted column over all sources; ``wanted`` says which field asks for it, and has
+    no name twice.
 
     A column in which no value was seen is a number if it is one of ``numeric``, text otherwise.
 
     Whole numbers and numbers become numbers, dates and times become times; nothing else is mixed without
     ``given``. Raises BadInput INPUT_COLUMN_MISSING (in no source) and INPUT_TYPES_CONFLICT.
     """
-    everything = list(dict.fromkeys(name for source in sources for types in source.types for name in types))
+    everything: dict[str, str] = {}
+    for name in (name for source in sources for types in source.types for name in types):
+        everything.setdefault(name.lower(), name)
+    for name in given:
+        if name.lower() not in everything:
+            raise missing_column("types", name, list(everything.values()))
     result = {}
     for name, field in wanted.items():
-        if name not in everything:
-            raise missing_column(field, name, everything)
-        chosen = _given(given, name)
+        if name.lower() not in everything:
+            raise missing_column(field, name, list(everything.values()))
+        chosen = given_type(given, name)
         seen: dict[str, str] = {}
         for source in sources:
             for file, types in zip(source.files, source.types, strict=True):
-                kind = types.get(name)
+                kind = given_type(types, name)
                 if kind:
                     seen.setdefault(kind, file.path)
         result[name] = chosen or _one(name, field, seen) or ("number" if name in numeric else "text")
-    for name in given:
-        if name.lower() not in {each.lower() for each in everything}:
-            raise missing_column("types", name, everything)
     return result
 
 
@@ -184,74 +195,6 @@ def _one(name: str, field: str, seen: dict[str, str]) -> str | None:
     )
 
 
-def pieces_of(sources: list[Source], size: int) -> list[Piece]:
-    """What there is to read, in pieces of about ``size`` bytes."""
-    pieces = []
-    for number, source in enumerate(sources):
-        for place, file in enumerate(source.files):
-            present = tuple(source.types[place])
-            for part in joined(source.ranges[place], size):
-                pieces.append(Piece(number, file.path, part.end - part.start, part, (), present))
-            group: list[int] = []
-            filled = 0
-            for index, bytes_ in source.groups[place]:
-                if group and filled + bytes_ > size:
-                    pieces.append(Piece(number, file.path, filled, None, tuple(group), present))
-                    group, filled = [], 0
-                group.append(index)
-                filled += bytes_
-            if group:
-                pieces.append(Piece(number, file.path, filled, None, tuple(group), present))
-    return pieces
-
-
-def table_of(
-    con: duckdb.DuckDBPyConnection, piece: Piece, types: Mapping[str, str], dialect: Dialect
-) -> tuple[pyarrow.Table, list[Reject]]:
-    """The wanted columns of a piece, each of its one type; nulls where the file has no such column, and for
-    NaN.
-    """
-    present = [name for name in types if name in piece.present]
-    rejects: list[Reject] = []
-    if piece.range:
-        kinds = {name: types.get(name, "text") for name in piece.range.columns}
-        done = work(
-            con, piece.range, dialect, RowPlan(piece.range.columns, kinds, select=piece.range.columns)
-        )
-        table, rejects = done.table.select(present), done.rejects
-    else:
-        with open_bytes(piece.path) as handle:
-            table = pyarrow.parquet.ParquetFile(handle).read_row_groups(
-                list(piece.row_groups), columns=present
-            )
-    rows = table.num_rows
-    # A table without columns would have no rows for the engine.
-    con.register("found", table.append_column(_free(types), pyarrow.nulls(rows, pyarrow.bool_())))
-    try:
-        values = ", ".join(
-            f"{_value(name, kind, name in present)} AS {quoted(name)}" for name, kind in types.items()
-        )
-        return con.sql(
-            f"SELECT {values or 'true AS ' + quoted(_free(types))} FROM found"
-        ).to_arrow_table(), rejects
-    except duckdb.Error as error:
-        raise BadInput(
-            "INPUT_TYPES_CONFLICT",
-            f"{piece.path}: a value does not fit its column's type: {first_line(error)}",
-        ) from None
-    finally:
-        con.unregister("found")
-
-
-def _value(name: str, kind: str, present: bool) -> str:
-    if not present:
-        return f"CAST(NULL AS {SQL_TYPES[kind]})"
-    value = f"CAST({quoted(name)} AS {SQL_TYPES[kind]})"
-    return f"CASE WHEN isnan({value}) THEN NULL ELSE {value} END" if kind == "number" else value
-
-
-def _free(types: Mapping[str, str]) -> str:
-    name = "row"
-    while name in {each.lower() for each in types}:
-        name += "_"
-    return name
+def parquet_broken(path: str, error: Exception) -> BadInput:
+    """The error of a Parquet file that cannot be read as such."""
+    return BadInput("INPUT_PARQUET_BROKEN", f"{path}: {error}"[:1000], value=path)

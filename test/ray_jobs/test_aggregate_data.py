@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
+import aggregate_data
+import lovage_job
 import numpy
 import pandas
+import pyarrow
+import pyarrow.parquet
 import pytest
-from conftest import JobEnv, RunProgram
+import sandboxed_sql
+import source_tables
+from conftest import PROGRAMS, JobEnv, RunProgram
+from csv_grammar import Dialect
 
 FUNCTIONS = ("sum", "mean", "min", "max", "count", "std")
 
@@ -87,6 +99,8 @@ def test_two_million_rows_agree_with_pandas(job_env: JobEnv, run_program: RunPro
             written[name].to_numpy(float), expected[name].to_numpy(float), rtol=1e-9, err_msg=name
         )
     assert report["groups"] == len(expected) == 200
+    told = [each["fraction"] for each in outcome.progress]
+    assert told == sorted(told) and report["report"] is None
     assert [s["rowsRead"] for s in report["sources"]] == [700_000, 700_000, 600_000]
     assert report["rowsRead"] == 2_000_000 and report["rowsRejected"] == 0
     assert len(report["preview"]) == 20 and report["preview"][0]["region"] == "a,b"
@@ -176,3 +190,213 @@ def test_bad_input(
     if code == "INPUT_CSV_BROKEN":
         outcome = run_program("aggregate_data.py", {**request, "maxRejects": 1}, ray=False)
         assert outcome.result["rowsRejected"] == 1 and outcome.result["rowsRead"] == 2
+
+
+COUNT = [{"function": "count"}]
+
+
+def test_output_is_never_a_source(job_env: JobEnv, run_program: RunProgram) -> None:
+    data = job_env.datasets
+    (data / "in").mkdir()
+    (data / "out.csv").mkdir()
+    for path in (data / "a.csv", data / "in" / "a.csv", data / "out.csv" / "raw.csv"):
+        path.write_text("k,x\na,1\n")
+    for sources, output, code in (
+        (["a.csv"], "a.csv", "INPUT_OUTPUT_IS_INPUT"),
+        (["a.csv", "in"], "in/sum.csv", "INPUT_OUTPUT_IS_INPUT"),
+        (["in/*.csv"], "in/sum.csv", "INPUT_OUTPUT_IS_INPUT"),
+        (["a.csv"], "out.csv", "INPUT_OUTPUT_EXISTS"),
+    ):
+        request = {"sources": sources, "output": output, "aggregations": COUNT}
+        outcome = run_program("aggregate_data.py", request, ray=False)
+        assert outcome.failure and outcome.failure["code"] == code, outcome.log[-2000:]
+        assert outcome.exit_code == 64 and outcome.failure["field"] == "output"
+    assert (data / "a.csv").read_text() == "k,x\na,1\n"
+    assert sorted(p.name for p in data.rglob("*")) == ["a.csv", "a.csv", "in", "out.csv", "raw.csv"]
+
+
+@pytest.mark.parametrize("folder", ["region=west", "key 0=9", "odd[1]", "a*b?", "[!x]", "it's {a,b}", "**"])
+def test_the_folder_of_the_output_is_only_a_name(
+    folder: str, job_env: JobEnv, run_program: RunProgram
+) -> None:
+    (job_env.datasets / "a.csv").write_text("region,year,x\nnorth,2020,1\nsouth,2021,2\n")
+    # Files that a path read as a pattern would find.
+    for name in ("odd1", "axbx", "y"):
+        (job_env.datasets / name).mkdir()
+    request = {
+        "sources": ["a.csv"],
+        "groupBy": ["region", "year"],
+        "aggregations": [{"function": "sum", "column": "x"}],
+        "output": f"{folder}/o.csv",
+    }
+    outcome = run_program("aggregate_data.py", request, ray=False)
+    assert outcome.exit_code == 0, outcome.log[-2000:]
+    assert (job_env.datasets / folder / "o.csv").read_text() == (
+        "region,year,x_sum\nnorth,2020,1\nsouth,2021,2\n"
+    )
+    assert os.listdir(job_env.datasets / folder) == ["o.csv"]
+
+
+def test_case_does_not_tell_columns_apart(job_env: JobEnv, run_program: RunProgram) -> None:
+    data = job_env.datasets
+    (data / "a.csv").write_text("K,Price\nx,100\n")
+    (data / "b.csv").write_text("k,price\nx,1\ny,\n")
+    pandas.DataFrame({"k": ["y"], "PRICE": [7.5]}).to_parquet(data / "c.parquet")
+    request = {
+        "sources": ["a.csv", "b.csv", "c.parquet"],
+        "groupBy": ["k"],
+        "types": {"PRICE": "number"},
+        "aggregations": [
+            {"function": "sum", "column": "price"},
+            {"function": "max", "column": "Price"},
+            {"function": "count", "column": "K", "as": "rows"},
+        ],
+        "output": "out.csv",
+    }
+    outcome = run_program("aggregate_data.py", request, ray=False)
+    assert outcome.exit_code == 0, outcome.log[-2000:]
+    assert (data / "out.csv").read_text() == "k,price_sum,Price_max,rows\nx,101.0,100.0,2\ny,7.5,7.5,2\n"
+
+    pyarrow.parquet.write_table(pyarrow.table({"a": [1], "A": [10]}), data / "twins.parquet")
+    request = {"sources": ["twins.parquet"], "aggregations": COUNT, "output": "out.csv"}
+    outcome = run_program("aggregate_data.py", request, ray=False)
+    assert outcome.failure and outcome.failure["code"] == "INPUT_COLUMN_TWICE", outcome.log[-2000:]
+    assert "'a' and 'A'" in outcome.failure["message"] and outcome.exit_code == 64
+
+
+def test_times_with_a_zone_are_utc_wherever_the_program_runs(
+    job_env: JobEnv, run_program: RunProgram
+) -> None:
+    noon = pandas.Timestamp("2024-07-01 12:00", tz="America/New_York")
+    pandas.DataFrame({"t": [noon]}).to_parquet(job_env.datasets / "a.parquet")
+    request = {
+        "sources": ["a.parquet"],
+        "aggregations": [{"function": "max", "column": "t"}],
+        "output": "out.csv",
+    }
+    outcome = run_program("aggregate_data.py", request, ray=False, environ={"TZ": "Asia/Tokyo"})
+    assert outcome.exit_code == 0, outcome.log[-2000:]
+    assert (job_env.datasets / "out.csv").read_text() == "t_max\n2024-07-01 16:00:00\n"
+
+
+def test_one_column_without_a_value_is_still_a_row(job_env: JobEnv, run_program: RunProgram) -> None:
+    (job_env.datasets / "a.csv").write_text("k,x\na,\n")
+    request = {
+        "sources": ["a.csv"],
+        "aggregations": [{"function": "mean", "column": "x"}],
+        "output": "o.csv",
+    }
+    outcome = run_program("aggregate_data.py", request, ray=False)
+    assert outcome.result["preview"] == [{"x_mean": None}], outcome.log[-2000:]
+    assert (job_env.datasets / "o.csv").read_text() == 'x_mean\n""\n'
+
+
+def test_what_does_not_fit_into_a_result_lies_beside_the_output(
+    job_env: JobEnv, run_program: RunProgram
+) -> None:
+    data = job_env.datasets
+    columns = [f"price{n}" for n in range(10)]
+    rows = [f"{k}," + ",".join(f"{(k * n + 1) / 7:.6f}" for n in range(10)) for k in range(50)]
+    (data / "b.csv").write_text("\n".join([f"k,{','.join(columns)}", *rows]) + "\n")
+    quantiles = [
+        {"function": "quantile", "column": name, "q": [q / 100 for q in range(100)]} for name in columns
+    ]
+    request = {"sources": ["b.csv"], "groupBy": ["k"], "aggregations": quantiles, "output": "q.parquet"}
+    outcome = run_program("aggregate_data.py", request, ray=False)
+    assert outcome.exit_code == 0, outcome.log[-2000:]
+    report = outcome.result
+    assert report["report"] == str(data / "q.parquet.report.json")
+    whole = json.loads((data / "q.parquet.report.json").read_text())
+    assert 0 < len(report["preview"]) < 20 and len(whole["preview"]) == 20
+    assert whole["preview"][: len(report["preview"])] == report["preview"]
+    assert len(report["columns"]) == len(whole["columns"]) == 1001
+
+    # Many sources with long names, and so many columns that not even one row is shown.
+    (data / ("漢" * 80)).mkdir()
+    names = [f"{'漢' * 80}/{'語' * 70}{n:04}.csv" for n in range(90)]
+    for name in names:
+        (data / name).write_text("k,x\n1,2\n")
+    wide = [
+        {"function": "quantile", "column": "x", "q": [q / 100 for q in range(100)], "as": f"{'m' * 40}{n}"}
+        for n in range(20)
+    ]
+    request = {"sources": names, "aggregations": wide, "output": "漢" * 81 + ".parquet"}
+    outcome = run_program("aggregate_data.py", request, ray=False)
+    assert outcome.exit_code == 0, outcome.log[-2000:]
+    report = outcome.result
+    whole = json.loads(Path(report["report"]).read_text())
+    assert report["preview"] == [] and len(whole["preview"]) == 1
+    assert 0 < len(report["sources"]) < len(whole["sources"]) == 90
+    assert 0 < len(report["columns"]) < len(whole["columns"]) == 2000
+
+
+MEASURED = """
+import re, runpy, sys
+sys.path.insert(0, ".")
+runpy.run_path("aggregate_data.py", run_name="__main__")
+with open("/proc/self/status") as status:
+    print("PEAK", re.search(r"VmHWM:\\s+(\\d+) kB", status.read()).group(1))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_many_quantiles_of_a_column_take_the_memory_of_one(job_env: JobEnv) -> None:
+    rng = numpy.random.default_rng(5)
+    # So small that all of it is done in one process; each value is a line of four bytes.
+    values = rng.integers(0, 10, 2 * 1024 * 1024 - 2)
+    (job_env.datasets / "a.csv").write_bytes(b"k,x\n" + b"".join(b"1,%d\n" % value for value in values))
+    percents = [q / 100 for q in range(100)]
+    request = {
+        "sources": ["a.csv"],
+        "aggregations": [{"function": "quantile", "column": "x", "q": percents}],
+        "output": "o.parquet",
+    }
+    env = {**os.environ, **job_env.environ, "LOVAGE_INPUT": json.dumps(request), "RAY_ADDRESS": "127.0.0.1:1"}
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED], cwd=PROGRAMS, env=env, capture_output=True, text=True, check=False
+    )
+    peak = re.search(r"PEAK (\d+)", done.stdout)
+    assert peak, done.stdout[-2000:] + done.stderr[-2000:]
+    print(f"{int(peak[1]) >> 10} MiB at most")
+    assert int(peak[1]) < 1_000_000
+    written = pandas.read_parquet(job_env.datasets / "o.parquet").to_numpy()[0]
+    numpy.testing.assert_allclose(written, numpy.quantile(values, percents))
+
+
+def test_too_little_memory_is_told_and_not_tried_again(
+    job_env: JobEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = sandboxed_sql.connect
+    monkeypatch.setattr(sandboxed_sql, "connect", lambda memory="1GB": connect("10MB"))
+    monkeypatch.setattr(aggregate_data, "LOCAL_BYTES", 1 << 30)
+    groups = numpy.arange(500_000)
+    (job_env.datasets / "a.csv").write_bytes(b"k,x\n" + b"".join(b"k%d,%d\n" % (n, n) for n in groups))
+    pandas.DataFrame({"k": groups, "x": groups}).to_parquet(job_env.datasets / "a.parquet")
+    for name in ("a.csv", "a.parquet"):
+        request = aggregate_data.Request(
+            sources=[name],
+            group_by=["k"],
+            output="o.csv",
+            aggregations=[aggregate_data.AggregationRequest(function="std", column="x")],
+        )
+        with pytest.raises(lovage_job.JobError) as caught:
+            aggregate_data.main(request, job_env.job)
+        assert caught.value.code in ("AGGREGATION_MEMORY", "PART_MEMORY"), name
+        assert not caught.value.retry and not isinstance(caught.value, lovage_job.BadInput)
+    assert sorted(os.listdir(job_env.datasets)) == ["a.csv", "a.parquet"]
+
+
+def test_the_look_into_the_sources_tells_how_far_it_is(job_env: JobEnv) -> None:
+    told: list[float] = []
+
+    class Told(lovage_job.Job):
+        def progress(self, fraction: float | None, message: str, **details: object) -> None:
+            assert message == "scanning" and fraction is not None
+            told.append(fraction)
+
+    for name in ("a.csv", "b.csv"):
+        (job_env.datasets / name).write_bytes(b"k,x\n" + b"1,2\n" * 5_000_000)
+    source_tables.opened(Told(job_env.environ), ["a.csv", "b.csv"], Dialect(), {}, field="sources")
+    assert told == sorted(told) and max(told) == pytest.approx(0.1)
+    # At each block that is read, not at each file.
+    assert len(set(told)) >= 8
