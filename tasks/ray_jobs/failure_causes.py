@@ -51,5 +51,5 @@ def lasting_fault(error: BaseException) -> LastingFault | None:
         number = errno.EACCES if isinstance(each, PermissionError) else getattr(each, "errno", None)
         if isinstance(each, OSError) and number in _LASTING:
             code, hint = _LASTING[number]
-            return LastingFault(code, f"{type(each).__name__}: {each}"[:1000], hint)
+            return LastingFault(code, f"{type(each).__name__}: {each}", hint)
     return None

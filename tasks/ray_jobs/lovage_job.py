@@ -19,6 +19,7 @@ JSON keys are camelCase on the wire and snake_case in Python.
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
@@ -38,6 +39,9 @@ MARKER = "::lovage:: "
 
 MAX_RESULT_BYTES = 256 * 1024
 """The largest result, as JSON. What is larger belongs in a file that the result names."""
+
+MAX_MESSAGE = 4000
+"""Characters of a failure's message."""
 
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 64
@@ -112,21 +116,32 @@ class Job:
         self.datasets_dir = env.get("LOVAGE_DATASETS_DIR", "/datasets")
         self.models_dir = env.get("LOVAGE_MODELS_DIR", "/models")
         self.uri_schemes = tuple(s for s in env.get("LOVAGE_URI_SCHEMES", "").split(",") if s)
-        self._last: tuple[float, float | None, str] = (float("-inf"), None, "")
+        self._stretch = (0.0, 1.0)
+        # A list, since the parts of a job share it.
+        self._last: list[tuple[float, float | None, str]] = [(float("-inf"), None, "")]
+
+    def part(self, begin: float, end: float) -> Job:
+        """The same job, whose progress from 0 to 1 is that of this one from ``begin`` to ``end``."""
+        inner = copy.copy(self)
+        start, length = self._stretch[0], self._stretch[1] - self._stretch[0]
+        inner._stretch = (start + length * begin, start + length * end)
+        return inner
 
     def progress(self, fraction: float | None, message: str, **details: Any) -> None:
         """Report progress: ``fraction`` from 0 to 1 (None when unknown), a short message, and any JSON details.
 
         At most five a second reach the log; the last one (fraction 1) and a changed message always do.
         """
+        if fraction is not None:
+            begin, end = self._stretch
+            fraction = begin + (end - begin) * min(1.0, max(0.0, float(fraction)))
         now = time.monotonic()
-        then, last_fraction, last_message = self._last
+        then, last_fraction, last_message = self._last[0]
         finished = fraction is not None and fraction >= 1 and last_fraction != fraction
         if now - then < 0.2 and message == last_message and not finished:
             return
-        self._last = (now, fraction, message)
-        bounded = None if fraction is None else min(1.0, max(0.0, float(fraction)))
-        _emit({"type": "progress", "fraction": bounded, "message": message, **details})
+        self._last[0] = (now, fraction, message)
+        _emit({"type": "progress", "fraction": fraction, "message": message, **details})
 
 
 _emit_lock = threading.Lock()
@@ -155,14 +170,15 @@ def _jsonable(value: Any) -> Any:
 
 def masked(text: str) -> str:
     """The text with the user and password of every URI in it hidden: failures are stored and shown."""
-    return re.sub(r"(://)[^/\s]*@", r"\1***@", text)
+    # A password may have a slash that should have been escaped; behind a port there is a path.
+    return re.sub(r"(://)(?:[^/\s]*|[^/\s:]*:(?!\d+/)\S*)@", r"\1***@", text)
 
 
 def _fail(error: JobError, exit_code: int) -> NoReturn:
     event: dict[str, Any] = {
         "type": "failure",
         "code": error.code,
-        "message": masked(error.message),
+        "message": masked(error.message)[:MAX_MESSAGE],
         "retry": error.retry,
     }
     if error.field is not None:
@@ -174,7 +190,7 @@ def _fail(error: JobError, exit_code: int) -> NoReturn:
     if error.__cause__ is not None:
         event["cause"] = masked(f"{type(error.__cause__).__name__}: {error.__cause__}")[:2000]
     _emit(event)
-    print(f"{error.code}: {masked(error.message)}", file=sys.stderr, flush=True)
+    print(f"{error.code}: {event['message']}", file=sys.stderr, flush=True)
     sys.stdout.flush()
     # The interpreter's ordinary exit would wait for Ray's threads, and a failure is final.
     sys.exit(exit_code)
@@ -231,7 +247,7 @@ def run(main: Callable[[R, Job], Any], model: type[R]) -> None:
         fault = lasting_fault(error)
         if fault is not None:
             _fail(JobError(fault.code, fault.message, hint=fault.hint, retry=False), EXIT_FAILED)
-        failure = JobError("PROGRAM_FAILED", f"{type(error).__name__}: {error}"[:2000])
+        failure = JobError("PROGRAM_FAILED", f"{type(error).__name__}: {error}")
         failure.__cause__ = error.__cause__
         _fail(failure, EXIT_FAILED)
     _emit({"type": "result", "value": value})
