@@ -111,6 +111,23 @@ def test_the_first_wall_refuses(con: duckdb.DuckDBPyConnection, text: str) -> No
     assert caught.value.code == "INPUT_EXPRESSION" and caught.value.retry is False
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(" + ".join(["a"] * count) for count in (600, 2000)),
+        "(" * 4900 + "a" + ")" * 4900,
+        "NOT " * 2400 + "a",
+        "abs(" * 300 + "a" + ")" * 300,
+        "a" + ".b" * 3000,
+    ],
+    ids=["sum", "long sum", "brackets", "not", "calls", "fields"],
+)
+def test_what_is_nested_too_deeply_is_refused(con: duckdb.DuckDBPyConnection, text: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        checked_plan(con, {"a": "integer"}, derive={"x": text}, filter=None, select=None)
+    assert caught.value.code == "INPUT_EXPRESSION" and caught.value.field == "derive.x"
+
+
 def test_the_second_wall_holds_without_the_first(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     secret = tmp_path / "secret.csv"
     secret.write_text("a\n42\n")
