@@ -363,6 +363,32 @@ def test_many_quantiles_of_a_column_take_the_memory_of_one(job_env: JobEnv) -> N
     numpy.testing.assert_allclose(written, numpy.quantile(values, percents))
 
 
+def test_groups_in_several_partitions_are_put_together(
+    job_env: JobEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aggregate_data, "PARTITION_BYTES", 1000)
+    frame = pandas.DataFrame({"k": [n % 40 for n in range(1000)], "x": [n * n % 97 for n in range(1000)]})
+    for name, rows in (("a.csv", frame[:600]), ("b.csv", frame[600:])):
+        rows.to_csv(job_env.datasets / name, index=False)
+    functions = [{"function": f, "column": "x"} for f in ("sum", "std")]
+    request = aggregate_data.Request.model_validate(
+        {
+            "sources": ["a.csv", "b.csv"],
+            "groupBy": ["k"],
+            "output": "o.parquet",
+            "aggregations": [*functions, {"function": "quantile", "column": "x", "q": [0.9, 0.5]}],
+        }
+    )
+    assert aggregate_data.main(request, job_env.job)["groups"] == 40
+    written = pandas.read_parquet(job_env.datasets / "o.parquet")
+    groups = frame.groupby("k")["x"]
+    expected = pandas.DataFrame(
+        {"x_sum": groups.sum(), "x_std": groups.std()}
+        | {"x_p90": groups.quantile(0.9), "x_p50": groups.quantile(0.5)}
+    ).reset_index()
+    pandas.testing.assert_frame_equal(written, expected, check_dtype=False)
+
+
 def test_too_little_memory_is_told_and_not_tried_again(
     job_env: JobEnv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
