@@ -117,7 +117,7 @@ def test_the_first_wall_refuses(con: duckdb.DuckDBPyConnection, text: str) -> No
         *(" + ".join(["a"] * count) for count in (600, 2000)),
         "(" * 4900 + "a" + ")" * 4900,
         "NOT " * 2400 + "a",
-        "abs(" * 300 + "a" + ")" * 300,
+        "abs(" * 600 + "a" + ")" * 600,
         "a" + ".b" * 3000,
     ],
     ids=["sum", "long sum", "brackets", "not", "calls", "fields"],
