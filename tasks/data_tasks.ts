@@ -185,7 +185,7 @@ export const NewDataRequest = z.strictObject({
     .describe("More rejected rows than this fail a file; default: only if all are"),
 });
 
-/** What became of the new files. Each list names at most 200; the counts are of all. */
+/** What became of the new files. Each list names at most 200, fewer of long names; the counts are of all. */
 export const NewDataReport = z.strictObject({
   busy: z.boolean().describe("Another job was at work in the folder; this one took nothing"),
   counts: z.strictObject({
@@ -222,6 +222,12 @@ export const NewDataReport = z.strictObject({
   ),
   waiting: z.array(z.string()),
   ignored: z.array(z.string()),
+  report: z
+    .string()
+    .nullable()
+    .describe(
+      "The file in the datasets folder that names all files taken, one line of JSON each; null when none was",
+    ),
 });
 
 /** Hourly; see `tasks/ray_jobs/inbox.py` for the folders. */

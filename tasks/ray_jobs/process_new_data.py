@@ -2,210 +2,258 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import sys
 import time
+import traceback
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import lovage_job
-from column_types import TypeName
-from csv_grammar import Dialect
-from inbox import Claim, Inbox, write_json
-from lovage_job import BadInput, Job, JobError
-from lovage_paths import REJECTS_SUFFIX, DataFile
+import new_csv
+from failure_causes import lasting_fault
+from inbox import Arrived, Claim, Inbox
+from inbox_names import NOTE_BYTES, fitted, shown
+from inbox_report import Account
+from lovage_job import Job, JobError, find_job_error, masked
+from lovage_paths import REJECTS_SUFFIX
 from pydantic import Field
-
-LOCAL_BYTES = 16 * 1024 * 1024
-"""Smaller files are converted in this process: starting others would take longer."""
-
-LISTED = 200
-"""Files of each kind that the result names; the counts are of all."""
-
 
 MAX_WAIT_SECONDS = 60
 """A run does not wait longer than this for a file to be still; the next run takes it."""
 
+MAX_STUCK_IN_A_ROW = 5
+"""After so many files that something else than the file kept from being used, no more are taken."""
 
-class Request(lovage_job.Model):
+MESSAGE_LISTED = 500
+"""Characters of a failed file's message in the report; the note beside the file has all."""
+
+
+class Request(new_csv.Options):
     """See tasks/data_tasks.ts for what the fields mean."""
 
     settle_seconds: Annotated[float, Field(ge=0, le=3600)] = 10
     max_files: Annotated[int, Field(ge=1, le=100_000)] = 1000
-    types: dict[str, TypeName] = {}
-    delimiter: Annotated[str, Field(pattern=r"^[\t -!#-~]$")] = ","
-    null_values: list[str] = [""]
-    max_rejects: Annotated[int, Field(ge=0)] | None = None
 
 
-class StillWrittenError(Exception):
-    """The file changed while it was read."""
+@dataclass(frozen=True)
+class _Content:
+    """What was read of a file: its hash, what the ledger has of that, and what the conversion counted if
+    there was one.
+    """
+
+    digest: str
+    entry: dict[str, Any] | None
+    counts: dict[str, int]
+
+
+class _StuckError(Exception):
+    """A file could not be worked on, by no fault of its own."""
 
 
 def main(request: Request, job: Job) -> dict[str, Any]:
-    inbox = Inbox(os.path.realpath(job.datasets_dir), job.submission_id)
+    root = os.path.realpath(job.datasets_dir)
+    inbox = Inbox(root, job.submission_id)
+    account = Account(root, inbox.report(job.id))
     with inbox.locked() as mine:
         if not mine:
             job.progress(1, "another run is at work")
-            return _report({}, [], [], busy=True)
-        return _run(request, job, inbox)
+            return account.result([], [], busy=True)
+        inbox.sweep()
+        account.begin(job.attempt)
+        run = _Run(request, job, inbox, account)
+        arrived = run.take_all()
+        run.check_stuck()
+        job.progress(1, "done")
+        return account.result([*arrived.still, *arrived.moving], arrived.strange)
 
 
-def _run(request: Request, job: Job, inbox: Inbox) -> dict[str, Any]:
-    outcomes: dict[str, list[dict[str, Any]]] = {}
+class _Run:
+    """The work on an inbox while its lock is held."""
 
-    def take(claim: Claim) -> None:
-        kind, details = _process(request, job, inbox, claim)
-        outcomes.setdefault(kind, []).append({"name": claim.name, **details})
-        done = sum(len(each) for each in outcomes.values())
-        job.progress(None, f"{claim.name}: {kind}", filesDone=done)
+    def __init__(self, request: Request, job: Job, inbox: Inbox, account: Account) -> None:
+        self._request = request
+        self._job = job
+        self._inbox = inbox
+        self._account = account
+        self._stuck: list[tuple[str, BaseException]] = []
+        self._in_a_row = 0
 
-    inbox.sweep()
-    for claim in inbox.abandoned():
-        take(claim)
-    left = request.max_files
-    arrived = inbox.arrived(request.settle_seconds)
-    for again in (True, False):
-        for name in arrived.still[:left]:
-            claim = inbox.claim(name)
+    def take_all(self) -> Arrived:
+        """Takes what was left and what is new; gives what lies in ``new`` at the end."""
+        settle = self._request.settle_seconds
+        abandoned = self._inbox.abandoned()
+        arrived = self._inbox.arrived(settle)
+        # What arrived just now is still in a moment, and need not wait for the next run.
+        wait = bool(arrived.moving) and settle <= MAX_WAIT_SECONDS
+        first = arrived.still[: self._request.max_files]
+        sizes = [_size(claim) for claim in abandoned] + [arrived.sizes[name] for name in first]
+        parts = _parts(self._job.part(0, 0.8 if wait else 0.99), sizes)
+        for claim, part in zip(abandoned, parts, strict=False):
+            self._take(claim, part)
+        # Those of the run before say nothing of the files that are new.
+        self._in_a_row = 0
+        left = self._request.max_files - self._take_new(first, parts[len(abandoned) :])
+        if wait and left and self._in_a_row < MAX_STUCK_IN_A_ROW:
+            self._job.progress(None, "waiting for files to be still")
+            time.sleep(settle)
+            arrived = self._inbox.arrived(settle)
+            second = arrived.still[:left]
+            sizes = [arrived.sizes[name] for name in second]
+            self._take_new(second, _parts(self._job.part(0.8, 0.99), sizes))
+        return self._inbox.arrived(settle)
+
+    def check_stuck(self) -> None:
+        """Raises JobError INBOX_FILES_LEFT when files were not worked on by no fault of theirs."""
+        if not self._stuck:
+            return
+        name, first = self._stuck[0]
+        count = len(self._stuck)
+        raise JobError(
+            "INBOX_FILES_LEFT",
+            f"{count} {'file' if count == 1 else 'files'} could not be worked on, and the next run tries "
+            f"again; the first: {shown(name)}: {type(first).__name__}: {first}",
+            hint=f"what was done is told in {self._account.name}",
+            retry=any(_may_pass(error) for _, error in self._stuck),
+        ) from first
+
+    def _take_new(self, names: list[str], parts: list[Job]) -> int:
+        """Says how many it took."""
+        taken = 0
+        for name, part in zip(names, parts, strict=True):
+            if self._in_a_row >= MAX_STUCK_IN_A_ROW:
+                break
+            try:
+                claim = self._inbox.claim(name, self._request.settle_seconds)
+            except OSError as error:
+                # In a folder where only its owner may move a file, for one.
+                self._note_stuck(name, error)
+                continue
             if claim:
-                take(claim)
-                left -= 1
-        if not (again and arrived.moving and left and request.settle_seconds <= MAX_WAIT_SECONDS):
-            break
-        # Once: what arrived just now is still in a moment, and need not wait for the next run.
-        job.progress(None, "waiting for files to be still")
-        time.sleep(request.settle_seconds)
-        arrived = inbox.arrived(request.settle_seconds)
-    arrived = inbox.arrived(request.settle_seconds)
-    outcomes.pop("waiting", None)
-    job.progress(1, "done")
-    return _report(outcomes, [*arrived.still, *arrived.moving], arrived.strange)
+                self._take(claim, part)
+                taken += 1
+        return taken
 
+    def _take(self, claim: Claim, part: Job) -> None:
+        try:
+            kind = self._process(claim, part)
+        except _StuckError as error:
+            # It stays claimed, and the next run takes it up.
+            self._note_stuck(claim.name, error.__cause__ or error)
+            return
+        self._in_a_row = 0
+        self._job.progress(None, f"{shown(claim.name)}: {kind}", filesDone=len(self._account))
 
-def _report(
-    outcomes: dict[str, list[dict[str, Any]]], waiting: list[str], ignored: list[str], *, busy: bool = False
-) -> dict[str, Any]:
-    processed = outcomes.get("processed", [])
-    failed, duplicates = outcomes.get("failed", []), outcomes.get("duplicate", [])
-    return {
-        "busy": busy,
-        "counts": {
-            "processed": len(processed),
-            "failed": len(failed),
-            "duplicates": len(duplicates),
-            "waiting": len(waiting),
-            "ignored": len(ignored),
-            "rowsWritten": sum(each["rowsWritten"] for each in processed),
-            "rowsRejected": sum(each["rowsRejected"] for each in processed),
-        },
-        "processed": processed[:LISTED],
-        "failed": failed[:LISTED],
-        "duplicates": duplicates[:LISTED],
-        "waiting": waiting[:LISTED],
-        "ignored": ignored[:LISTED],
-    }
+    def _note_stuck(self, name: str, error: BaseException) -> None:
+        print(masked("".join(traceback.format_exception(error))), file=sys.stderr, end="")
+        self._job.progress(None, f"{shown(name)}: could not be worked on")
+        self._stuck.append((name, error))
+        self._in_a_row += 1
 
+    def _process(self, claim: Claim, part: Job) -> str:
+        """One file, whatever step a dead run may have reached with it; says what it is now."""
+        # Named by the claim, which nobody else has.
+        mark = os.path.basename(os.path.dirname(claim.key))
+        output, rejects = self._inbox.work(f"{mark}.parquet"), self._inbox.work(mark + REJECTS_SUFFIX)
+        before = claim.stamp()
+        try:
+            found: _Content | JobError = self._read(claim, part, output, rejects)
+        except Exception as error:
+            fault = new_csv.own_fault(error, claim)
+            if fault is None:
+                raise _StuckError from error
+            found = fault
+        if claim.stamp() != before:
+            # Somebody still writes into it: whatever was read of it is not what it will be.
+            _forget(output, rejects)
+            self._inbox.give_back(claim)
+            return "waiting"
+        if isinstance(found, JobError):
+            return self._failed(claim, mark, found)
+        if found.entry and found.entry["claim"] != claim.key:
+            return self._duplicate(claim, found.digest[:12], found.entry)
+        # An entry of this claim: a dead run had come as far as the ledger, and only the move is left to do.
+        entry = found.entry or self._publish(claim, found, output, rejects)
+        listed = ("parquet", "sha256", "rowsRead", "rowsWritten", "rowsRejected")
+        target = self._inbox.place("processed", claim.name, found.digest[:12])
+        return self._finish(claim, "processed", target, {key: entry[key] for key in listed})
 
-def _process(request: Request, job: Job, inbox: Inbox, claim: Claim) -> tuple[str, dict[str, Any]]:
-    """One file, whatever step a dead run may have reached with it. Says where it ended: a kind and
-    details.
-    """
-    before = claim.stamp()
-    digest = _digest(claim.path)
-    entry = inbox.known(digest)
-    if entry and entry["claim"] != claim.key:
+    def _read(self, claim: Claim, part: Job, output: str, rejects: str) -> _Content:
+        digest = new_csv.digest(part.part(0, 0.1), claim)
+        entry = self._inbox.known(digest)
+        if entry:
+            return _Content(digest, entry, {})
+        counts = new_csv.convert(self._request, part.part(0.1, 1), claim, output=output, rejects=rejects)
+        return _Content(digest, None, counts)
+
+    def _publish(self, claim: Claim, content: _Content, output: str, rejects: str) -> dict[str, Any]:
+        mark = content.digest[:12]
+        # Named by its content: a run that takes up a dead one's file writes over its result, not beside it.
+        stem = os.path.splitext(claim.name)[0]
+        parquet = os.path.join(
+            self._inbox.folder("parquet"), fitted(stem, f".{mark}.parquet", room=NOTE_BYTES)
+        )
+        self._inbox.publish(output, parquet)
+        target = self._inbox.place("processed", claim.name, mark) + REJECTS_SUFFIX
+        if content.counts["rowsRejected"]:
+            self._inbox.publish(rejects, target)
+        else:
+            _forget(target)
+        entry = {
+            "name": claim.name,
+            "claim": claim.key,
+            "sha256": content.digest,
+            "parquet": os.path.relpath(parquet, self._inbox.folder(".")),
+            "processedAt": datetime.now(UTC).isoformat(timespec="seconds"),
+            **content.counts,
+        }
+        self._inbox.record(content.digest, entry)
+        return entry
+
+    def _duplicate(self, claim: Claim, mark: str, entry: dict[str, Any]) -> str:
         note = {
             "sameContentAs": entry["name"],
             "processedAt": entry["processedAt"],
             "parquet": entry["parquet"],
         }
-        target = inbox.place("duplicates", claim.name, digest)
-        write_json(f"{target}.duplicate.json", note)
-        return "duplicate", {**note, "file": inbox.finish(claim, "duplicates", digest)}
-    if entry is None:
-        target = inbox.place("processed", claim.name, digest)
-        # Named by its content: a run that takes up a dead one's file writes over its result, not beside it.
-        parquet = os.path.join(
-            inbox.folder("parquet"), f"{os.path.splitext(claim.name)[0]}.{digest[:12]}.parquet"
-        )
-        try:
-            counts = _converted(request, job, claim, parquet, target + REJECTS_SUFFIX)
-            if claim.stamp() != before:
-                raise StillWrittenError
-        except StillWrittenError:
-            _forget(parquet, target + REJECTS_SUFFIX)
-            return "waiting", {"file": inbox.give_back(claim)}
-        except JobError as error:
-            if error.retry:
-                raise
-            if claim.stamp() != before:
-                return "waiting", {"file": inbox.give_back(claim)}
-            return "failed", _failed(inbox, claim, digest, error)
-        entry = {
-            "name": claim.name,
-            "claim": claim.key,
-            "sha256": digest,
-            "parquet": os.path.relpath(parquet, inbox.folder(".")),
-            "processedAt": datetime.now(UTC).isoformat(timespec="seconds"),
-            **counts,
-        }
-        inbox.record(digest, entry)
-    # Here too when a dead run had come as far as the ledger: only the move was left to do.
-    finished = inbox.finish(claim, "processed", digest)
-    details = {key: entry[key] for key in ("parquet", "sha256", "rowsRead", "rowsWritten", "rowsRejected")}
-    return "processed", {**details, "file": finished}
+        target = self._inbox.place("duplicates", claim.name, mark)
+        self._inbox.write_json(f"{target}.duplicate.json", note)
+        return self._finish(claim, "duplicate", target, note)
+
+    def _failed(self, claim: Claim, mark: str, error: JobError) -> str:
+        reason = {"name": shown(claim.name), "code": error.code, "message": masked(error.message)}
+        if error.hint:
+            reason["hint"] = error.hint
+        target = self._inbox.place("failed", claim.name, mark)
+        # The reason first: a file in `failed` always has one. After a crash between the two it is written
+        # again.
+        self._inbox.write_json(f"{target}.reason.json", reason)
+        details = {"code": error.code, "message": reason["message"][:MESSAGE_LISTED]}
+        return self._finish(claim, "failed", target, details)
+
+    def _finish(self, claim: Claim, kind: str, target: str, details: dict[str, Any]) -> str:
+        self._account.add(claim.key, kind, {"name": shown(claim.name), **details, "file": shown(target)})
+        self._inbox.finish(claim, target)
+        return kind
 
 
-def _digest(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _size(claim: Claim) -> int:
+    return os.lstat(claim.path).st_size
 
 
-def _converted(request: Request, job: Job, claim: Claim, parquet: str, rejects: str) -> dict[str, int]:
-    import csv_conversion
-    import csv_survey
-    import ray_stream
-    from column_types import resolved
-    from row_plan import RowPlan
-
-    size = os.path.getsize(claim.path)
-    if size == 0:
-        raise BadInput("INPUT_DATASET_EMPTY", f"{claim.name} is empty (0 bytes)", value=claim.name)
-    file = DataFile(claim.path, size, "csv")
-    dialect = Dialect(request.delimiter, tuple(request.null_values))
-    headers = csv_survey.headers_of([file], dialect, field="new")
-    columns = headers[0].columns
-    # Types are given for all files; each has those of its columns.
-    there = {name.lower() for name in columns}
-    given = {name: kind for name, kind in request.types.items() if name.lower() in there}
-    ranges = csv_survey.scanned(job, [file], headers, dialect, share=None)
-    types = resolved(
-        columns, csv_survey.sampled_types(ranges, dialect), csv_survey.check_given_types(given, columns)
-    )
-    local = size <= LOCAL_BYTES
-    totals = csv_conversion.convert(
-        job,
-        ranges,
-        RowPlan(columns, types, select=columns),
-        dialect,
-        output=parquet,
-        rejects=rejects,
-        mapper=csv_conversion.locally if local else csv_conversion.by_ray_data,
-        size=csv_conversion.range_size(size, 1 if local else ray_stream.processes()),
-        max_rejects=request.max_rejects,
-        from_share=0.0,
-    )
-    return {"rowsRead": totals.read, "rowsWritten": totals.written, "rowsRejected": totals.rejected}
+def _parts(job: Job, sizes: list[int]) -> list[Job]:
+    """A part of the job's progress for each file, as large as the file."""
+    total, done, parts = max(1, sum(sizes)), 0, []
+    for size in sizes:
+        parts.append(job.part(done / total, (done + size) / total))
+        done += size
+    return parts
 
 
-def _failed(inbox: Inbox, claim: Claim, digest: str, error: JobError) -> dict[str, Any]:
-    reason = {"name": claim.name, "code": error.code, "message": error.message}
-    if error.hint:
-        reason["hint"] = error.hint
-    # The reason first: a file in `failed` always has one. After a crash between the two it is written again.
-    write_json(f"{inbox.place('failed', claim.name, digest)}.reason.json", reason)
-    return {"code": error.code, "message": error.message, "file": inbox.finish(claim, "failed", digest)}
+def _may_pass(error: BaseException) -> bool:
+    found = find_job_error(error)
+    return found.retry if found else lasting_fault(error) is None
 
 
 def _forget(*paths: str) -> None:
