@@ -23,6 +23,9 @@ from pydantic import Field
 MAX_WAIT_SECONDS = 60
 """A run does not wait longer than this for a file to be still; the next run takes it."""
 
+CLOCK_TICK_SECONDS = 0.1
+"""By so much a file's times may lie behind the clock: those of a wait would be missed by a hair."""
+
 MAX_STUCK_IN_A_ROW = 5
 """After so many files that something else than the file kept from being used, no more are taken."""
 
@@ -97,7 +100,7 @@ class _Run:
         left = self._request.max_files - self._take_new(first, parts[len(abandoned) :])
         if wait and left and self._in_a_row < MAX_STUCK_IN_A_ROW:
             self._job.progress(None, "waiting for files to be still")
-            time.sleep(settle)
+            time.sleep(settle + CLOCK_TICK_SECONDS)
             arrived = self._inbox.arrived(settle)
             second = arrived.still[:left]
             sizes = [arrived.sizes[name] for name in second]
