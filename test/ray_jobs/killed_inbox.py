@@ -14,12 +14,15 @@ import shutil
 import signal
 import sys
 
-CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.utime", "os.truncate", "shutil.rmtree"}
+CHANGES = {
+    *("os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.utime", "os.truncate"),
+    "shutil.rmtree",
+}
 
 
 def main(programs: str, datasets: str, mode: str) -> None:
-    """Writes one line of JSON for each copy of the folder: where it is, and whether its first run was
-    killed.
+    """Writes one line of JSON for each copy of the folder: where it is, whether its first run was killed,
+    and what the last one reported. The runs are attempts of one job.
     """
     sys.path.insert(0, programs)
     import csv_conversion  # noqa: F401
@@ -33,18 +36,25 @@ def main(programs: str, datasets: str, mode: str) -> None:
         copy = f"{datasets}-{mode}-{number}"
         shutil.copytree(datasets, copy, copy_function=shutil.copy2)
         steps = [number] if mode == "every" else [rng.randrange(1, 90) for _ in range(3)]
-        was_killed = [_run(copy, f"run-{place}", step) for place, step in enumerate(steps)]
-        if _run(copy, "last", None):
+        was_killed = [_run(copy, attempt, step) for attempt, step in enumerate(steps, 1)]
+        if _run(copy, len(steps) + 1, None):
             sys.exit("the run that was not to be killed died")
-        print(json.dumps({"datasets": copy, "killed": was_killed[0], "steps": steps}), flush=True)
+        with open(_report(copy), encoding="utf-8") as file:
+            counts = json.load(file)["counts"]
+        line = {"datasets": copy, "killed": was_killed[0], "steps": steps, "counts": counts}
+        print(json.dumps(line), flush=True)
         if (mode == "every" and not was_killed[0]) or (mode != "every" and number == 8):
             return
 
 
-def _run(datasets: str, submission: str, step: int | None) -> bool:
+def _report(datasets: str) -> str:
+    return os.path.join(os.path.dirname(datasets), f"report of {os.path.basename(datasets)}.json")
+
+
+def _run(datasets: str, attempt: int, step: int | None) -> bool:
     child = os.fork()
     if child == 0:
-        _child(datasets, submission, step)
+        _child(datasets, attempt, step)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         return True
@@ -53,7 +63,7 @@ def _run(datasets: str, submission: str, step: int | None) -> bool:
     return False
 
 
-def _child(datasets: str, submission: str, step: int | None) -> None:
+def _child(datasets: str, attempt: int, step: int | None) -> None:
     import lovage_job
     import process_new_data
 
@@ -76,12 +86,16 @@ def _child(datasets: str, submission: str, step: int | None) -> None:
     environ = {
         "LOVAGE_DATASETS_DIR": datasets,
         "LOVAGE_MODELS_DIR": datasets,
-        "LOVAGE_SUBMISSION_ID": submission,
+        "LOVAGE_JOB_ID": "job-1",
+        "LOVAGE_SUBMISSION_ID": f"job-1-a{attempt}",
+        "LOVAGE_ATTEMPT": str(attempt),
     }
     job = lovage_job.Job(environ)
     job.progress = lambda *_args, **_details: None  # type: ignore[method-assign]
     try:
-        process_new_data.main(process_new_data.Request(settle_seconds=0), job)
+        report = process_new_data.main(process_new_data.Request(settle_seconds=0), job)
+        with open(_report(datasets), "w", encoding="utf-8") as file:
+            json.dump(report, file)
     except BaseException as error:  # noqa: BLE001 - a forked child must not run its parent's code
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
         os._exit(1)
