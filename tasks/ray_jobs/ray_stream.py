@@ -36,6 +36,8 @@ def mapped(items: list[Item], function: Callable[[Item], Result]) -> Iterator[Re
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
+    # Wrapped, the exception would come without its cause, and so without its code.
+    context.raise_original_map_exception = True
     for name in ("ray.data", "ray.data._internal"):
         logging.getLogger(name).setLevel(logging.ERROR)
 

@@ -426,3 +426,20 @@ def test_the_look_into_the_sources_tells_how_far_it_is(job_env: JobEnv) -> None:
     assert told == sorted(told) and max(told) == pytest.approx(0.1)
     # At each block that is read, not at each file.
     assert len(set(told)) >= 8
+
+
+def test_a_failure_in_another_process_keeps_its_code(job_env: JobEnv, run_program: RunProgram) -> None:
+    path = job_env.datasets / "a.parquet"
+    # So large that other processes read it, and broken where only they look.
+    pandas.DataFrame({"x": numpy.random.default_rng(1).random(1_500_000)}).to_parquet(path)
+    data = bytearray(path.read_bytes())
+    data[4 : len(data) // 2] = b"\xff" * (len(data) // 2 - 4)
+    path.write_bytes(data)
+    request = {
+        "sources": ["a.parquet"],
+        "aggregations": [{"function": "sum", "column": "x"}],
+        "output": "o.csv",
+    }
+    outcome = run_program("aggregate_data.py", request)
+    assert outcome.failure and outcome.failure["code"] == "INPUT_PARQUET_BROKEN", outcome.log[-2000:]
+    assert outcome.exit_code == 64 and outcome.failure["retry"] is False
