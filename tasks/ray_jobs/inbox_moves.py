@@ -11,7 +11,9 @@ Stamp = tuple[int, int, int, int]
 
 
 def stamp(path: str) -> Stamp:
-    """Changes when somebody writes into a file, and when another one is put in its place; a link is itself."""
+    """Changes when somebody writes into a file, and when another one is put in its place; links are not
+    followed.
+    """
     return stamp_of(os.lstat(path))
 
 

@@ -6,18 +6,16 @@ import os
 import sys
 import time
 import traceback
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import lovage_job
 import new_csv
 from failure_causes import lasting_fault
 from inbox import Arrived, Claim, Inbox
-from inbox_names import NOTE_BYTES, fitted, shown
+from inbox_filing import Filing, StuckError
+from inbox_names import shown
 from inbox_report import Account
 from lovage_job import Job, JobError, find_job_error, masked
-from lovage_paths import REJECTS_SUFFIX
 from pydantic import Field
 
 MAX_WAIT_SECONDS = 60
@@ -29,30 +27,12 @@ CLOCK_TICK_SECONDS = 0.1
 MAX_STUCK_IN_A_ROW = 5
 """After so many files that something else than the file kept from being used, no more are taken."""
 
-MESSAGE_LISTED = 500
-"""Characters of a failed file's message in the report; the note beside the file has all."""
-
 
 class Request(new_csv.Options):
     """See tasks/data_tasks.ts for what the fields mean."""
 
     settle_seconds: Annotated[float, Field(ge=0, le=3600)] = 10
     max_files: Annotated[int, Field(ge=1, le=100_000)] = 1000
-
-
-@dataclass(frozen=True)
-class _Content:
-    """What was read of a file: its hash, what the ledger has of that, and what the conversion counted if
-    there was one.
-    """
-
-    digest: str
-    entry: dict[str, Any] | None
-    counts: dict[str, int]
-
-
-class _StuckError(Exception):
-    """A file could not be worked on, by no fault of its own."""
 
 
 def main(request: Request, job: Job) -> dict[str, Any]:
@@ -80,6 +60,7 @@ class _Run:
         self._job = job
         self._inbox = inbox
         self._account = account
+        self._filing = Filing(request, inbox, account)
         self._stuck: list[tuple[str, BaseException]] = []
         self._in_a_row = 0
 
@@ -140,8 +121,8 @@ class _Run:
 
     def _take(self, claim: Claim, part: Job) -> None:
         try:
-            kind = self._process(claim, part)
-        except _StuckError as error:
+            kind = self._filing.process(claim, part)
+        except StuckError as error:
             # It stays claimed, and the next run takes it up.
             self._note_stuck(claim.name, error.__cause__ or error)
             return
@@ -153,92 +134,6 @@ class _Run:
         self._job.progress(None, f"{shown(name)}: could not be worked on")
         self._stuck.append((name, error))
         self._in_a_row += 1
-
-    def _process(self, claim: Claim, part: Job) -> str:
-        """One file, whatever step a dead run may have reached with it; says what it is now."""
-        # Named by the claim, which nobody else has.
-        mark = os.path.basename(os.path.dirname(claim.key))
-        output, rejects = self._inbox.work(f"{mark}.parquet"), self._inbox.work(mark + REJECTS_SUFFIX)
-        before = claim.stamp()
-        try:
-            found: _Content | JobError = self._read(claim, part, output, rejects)
-        except Exception as error:
-            fault = new_csv.own_fault(error, claim)
-            if fault is None:
-                raise _StuckError from error
-            found = fault
-        if claim.stamp() != before:
-            # Somebody still writes into it: whatever was read of it is not what it will be.
-            _forget(output, rejects)
-            self._inbox.give_back(claim)
-            return "waiting"
-        if isinstance(found, JobError):
-            return self._failed(claim, mark, found)
-        if found.entry and found.entry["claim"] != claim.key:
-            return self._duplicate(claim, found.digest[:12], found.entry)
-        # An entry of this claim: a dead run had come as far as the ledger, and only the move is left to do.
-        entry = found.entry or self._publish(claim, found, output, rejects)
-        listed = ("parquet", "sha256", "rowsRead", "rowsWritten", "rowsRejected")
-        target = self._inbox.place("processed", claim.name, found.digest[:12])
-        return self._finish(claim, "processed", target, {key: entry[key] for key in listed})
-
-    def _read(self, claim: Claim, part: Job, output: str, rejects: str) -> _Content:
-        digest = new_csv.digest(part.part(0, 0.1), claim)
-        entry = self._inbox.known(digest)
-        if entry:
-            return _Content(digest, entry, {})
-        counts = new_csv.convert(self._request, part.part(0.1, 1), claim, output=output, rejects=rejects)
-        return _Content(digest, None, counts)
-
-    def _publish(self, claim: Claim, content: _Content, output: str, rejects: str) -> dict[str, Any]:
-        mark = content.digest[:12]
-        # Named by its content: a run that takes up a dead one's file writes over its result, not beside it.
-        stem = os.path.splitext(claim.name)[0]
-        parquet = os.path.join(
-            self._inbox.folder("parquet"), fitted(stem, f".{mark}.parquet", room=NOTE_BYTES)
-        )
-        self._inbox.publish(output, parquet)
-        target = self._inbox.place("processed", claim.name, mark) + REJECTS_SUFFIX
-        if content.counts["rowsRejected"]:
-            self._inbox.publish(rejects, target)
-        else:
-            _forget(target)
-        entry = {
-            "name": claim.name,
-            "claim": claim.key,
-            "sha256": content.digest,
-            "parquet": os.path.relpath(parquet, self._inbox.folder(".")),
-            "processedAt": datetime.now(UTC).isoformat(timespec="seconds"),
-            **content.counts,
-        }
-        self._inbox.record(content.digest, entry)
-        return entry
-
-    def _duplicate(self, claim: Claim, mark: str, entry: dict[str, Any]) -> str:
-        note = {
-            "sameContentAs": entry["name"],
-            "processedAt": entry["processedAt"],
-            "parquet": entry["parquet"],
-        }
-        target = self._inbox.place("duplicates", claim.name, mark)
-        self._inbox.write_json(f"{target}.duplicate.json", note)
-        return self._finish(claim, "duplicate", target, note)
-
-    def _failed(self, claim: Claim, mark: str, error: JobError) -> str:
-        reason = {"name": shown(claim.name), "code": error.code, "message": masked(error.message)}
-        if error.hint:
-            reason["hint"] = error.hint
-        target = self._inbox.place("failed", claim.name, mark)
-        # The reason first: a file in `failed` always has one. After a crash between the two it is written
-        # again.
-        self._inbox.write_json(f"{target}.reason.json", reason)
-        details = {"code": error.code, "message": reason["message"][:MESSAGE_LISTED]}
-        return self._finish(claim, "failed", target, details)
-
-    def _finish(self, claim: Claim, kind: str, target: str, details: dict[str, Any]) -> str:
-        self._account.add(claim.key, kind, {"name": shown(claim.name), **details, "file": shown(target)})
-        self._inbox.finish(claim, target)
-        return kind
 
 
 def _size(claim: Claim) -> int:
@@ -257,12 +152,6 @@ def _parts(job: Job, sizes: list[int]) -> list[Job]:
 def _may_pass(error: BaseException) -> bool:
     found = find_job_error(error)
     return found.retry if found else lasting_fault(error) is None
-
-
-def _forget(*paths: str) -> None:
-    for path in paths:
-        if os.path.lexists(path):
-            os.unlink(path)
 
 
 if __name__ == "__main__":

@@ -344,7 +344,8 @@ def test_a_retry_tells_of_what_a_dead_attempt_had_finished(
     with open(account, "a") as file:
         file.write('{"claim": "cut off')
     counts = run(attempt=2)["counts"]
-    assert (counts["processed"], counts["duplicates"], counts["failed"], counts["rowsWritten"]) == (2, 1, 1, 3)
+    assert (counts["processed"], counts["duplicates"], counts["failed"]) == (2, 1, 1)
+    assert counts["rowsWritten"] == 3
     assert run(attempt=3)["counts"] == counts, "each once"
 
 
