@@ -1,5 +1,6 @@
 import { pino } from "pino";
 import type { PrettyOptions } from "pino-pretty";
+import { gathered } from "./gathered.ts";
 
 /** The logger of a process; children carry a job's fields. */
 export type Logger = pino.Logger;
@@ -11,9 +12,6 @@ export interface LoggerOptions {
   /** Fields on every line. */
   base?: Record<string, unknown>;
 }
-
-/** The longest a line waits for others before it is written, in milliseconds. */
-const flushInterval = 100;
 
 /** What must never reach a log, wherever in the fields it stands. */
 const secretPaths = ["password", "token", "authorization", "*.password", "*.token", "*.authorization"];
@@ -36,17 +34,13 @@ export async function createLogger(options: LoggerOptions): Promise<Logger> {
   };
   const pretty = options.format === "pretty" || (options.format === "auto" && process.stdout.isTTY);
   if (!pretty) {
-    // Lines of a tenth of a second travel together: a write a line would be what a busy worker mostly does. What is left
-    // at the end is written before the process goes.
-    const destination = pino.destination({
-      dest: 1,
-      sync: false,
-      minLength: 32 * 1024,
-      maxWrite: 64 * 1024,
-      periodicFlush: flushInterval,
+    const destination = pino.destination({ dest: 1, sync: false, maxWrite: 64 * 1024 });
+    const lines = gathered(destination);
+    process.once("exit", () => {
+      lines.flush();
+      destination.flushSync();
     });
-    process.once("exit", () => destination.flushSync());
-    return pino(settings, destination);
+    return pino(settings, lines);
   }
   // Loaded here only: a worker whose log is JSON does not pay for it.
   const { default: prettyStream } = await import("pino-pretty");
