@@ -15,7 +15,7 @@ const nullValues = z
 const types = z
   .record(z.string(), ColumnType)
   .default({})
-  .describe("Types of columns; default: the narrowest that all values of a sample fit");
+  .describe("Types of columns, by which rows are rejected that do not fit; default: the narrowest that all values fit");
 const output = z.string().describe("File that is written, in the datasets folder; ends in .parquet or .csv");
 // The programs wait for their workers most of the time; a whole CPU would be one that those lack.
 const resources = { cpus: 0.1 };
@@ -58,7 +58,11 @@ export const LargeCsvRequest = z.strictObject({
     .describe("More rejected rows than this fail the job; default: only if all are rejected"),
 });
 
-/** `rowsRead` is the sum of the rows written, filtered and rejected. `rejects` is null when there are none. */
+/**
+ * `rowsRead` is the sum of the rows written, filtered and rejected. `rejects` is null when there are none. `columns` are
+ * cut where they would make the result too large; `report` then names the JSON file beside the output that has them
+ * all, and is null otherwise.
+ */
 export const LargeCsvReport = z.strictObject({
   output: z.string(),
   format: z.enum(["csv", "parquet"]),
@@ -79,6 +83,7 @@ export const LargeCsvReport = z.strictObject({
   columns: Columns,
   bytesRead: z.int(),
   seconds: z.number(),
+  report: z.string().nullable(),
 });
 
 /** Streams by Ray Data, in constant memory; rows keep their order. */

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -59,16 +59,15 @@ class Request(lovage_job.Model):
 
 def main(request: Request, job: Job) -> dict[str, object]:
     # Loaded only now: an input that does not validate is refused without the wait.
-    import aggregation_steps as steps
     import csv_conversion
     import ray_stream
     import row_sink
     import source_pieces
     import source_tables
-    from bounded_report import bounded
+    from guessed_types import locally
+    from row_work import UnfitError
 
-    began = time.monotonic()
-    kind = row_sink.format_of(request.output)
+    row_sink.format_of(request.output)
     output = output_file(job, request.output, field="output", folder=False)
     dialect = Dialect(request.delimiter, tuple(request.null_values))
     sources = source_tables.opened(job, request.sources, dialect, request.types, field="sources")
@@ -78,18 +77,50 @@ def main(request: Request, job: Job) -> dict[str, object]:
 
     total = sum(piece.bytes for piece in source_pieces.pieces_of(sources, 1))
     local = total <= LOCAL_BYTES
-    processes = 1 if local else ray_stream.processes()
-    pieces = source_pieces.pieces_of(sources, csv_conversion.range_size(total, processes))
+    size = csv_conversion.range_size(total, 1 if local else ray_stream.processes())
+    mapper = locally if local else ray_stream.mapped
+    share = Share(job, 0.1, 0.99)
+    try:
+        report = _run(request, job, sources, aggregation, output, mapper, size, share)
+    except UnfitError:
+        # Where a sample lay is to make no difference to the result.
+        sources = source_tables.surveyed(
+            sources, aggregation.types, dialect, mapper=mapper, size=size, share=share.rest().part(0, 0.3)
+        )
+        aggregation = _aggregation(request, sources)
+        report = _run(request, job, sources, aggregation, output, mapper, size, share.rest())
+    job.progress(1, "done")
+    return report
+
+
+def _run(
+    request: Request,
+    job: Job,
+    sources: list[Any],
+    aggregation: Any,
+    output: str,
+    mapper: Any,
+    size: int,
+    share: Share,
+) -> dict[str, object]:
+    """Raises UnfitError when a value contradicts a guessed type."""
+    import aggregation_steps as steps
+    import row_sink
+    import source_pieces
+    from bounded_report import bounded
+
+    began = time.monotonic()
+    kind, dialect = row_sink.format_of(output), Dialect(request.delimiter, tuple(request.null_values))
+    pieces = source_pieces.pieces_of(sources, size)
+    total = sum(piece.bytes for piece in pieces)
     partitions = min(32, math.ceil(total / PARTITION_BYTES)) if request.group_by and total else 1
     rows, rejected = [0] * len(sources), [0] * len(sources)
+    # A folder of its own: tasks of an earlier run may still leave their states in theirs.
     with scratch_folder(job, output) as folder:
         step = steps.Work(0, None, aggregation, dialect, folder, partitions)
         works = [replace(step, number=n, piece=piece) for n, piece in enumerate(pieces)]
-        results: Iterable[steps.Done] = (
-            map(steps.piece_states, works) if local else ray_stream.mapped(works, steps.piece_states)
-        )
         done_bytes = 0
-        for done in results:
+        for done in mapper(works, steps.piece_states):
             piece = pieces[done.number]
             rows[piece.source] += done.rows
             rejected[piece.source] += done.rejected
@@ -100,12 +131,12 @@ def main(request: Request, job: Job) -> dict[str, object]:
                 )
                 raise error
             done_bytes += piece.bytes
-            job.progress(0.1 + 0.7 * done_bytes / total, "aggregating", rowsRead=sum(rows) + sum(rejected))
+            share.report(0.8 * done_bytes / total, "aggregating", rowsRead=sum(rows) + sum(rejected))
         if sum(rows) == 0:
             raise lovage_job.BadInput("INPUT_DATASET_EMPTY", "the sources have no rows", field="sources")
-        _merge([replace(step, number=n) for n in range(partitions)], Share(job, 0.8, 0.95), local)
+        _merge([replace(step, number=n) for n in range(partitions)], share.part(0.8, 0.95), mapper)
         with atomic_output(output) as partial:
-            written = steps.written(step, partial, kind, Share(job, 0.95, 0.99), preview=PREVIEW_ROWS)
+            written = steps.written(step, partial, kind, share.part(0.95, 1), preview=PREVIEW_ROWS)
     report = {
         "output": output,
         "format": kind,
@@ -120,9 +151,7 @@ def main(request: Request, job: Job) -> dict[str, object]:
         "preview": [{name: _shown(value) for name, value in row.items()} for row in written.preview],
         "seconds": round(time.monotonic() - began, 3),
     }
-    report = bounded(report, output, ("columns", "sources", "preview"))
-    job.progress(1, "done")
-    return report
+    return bounded(report, output, ("columns", "sources", "preview"))
 
 
 def _aggregation(request: Request, sources: list[Any]) -> Any:
@@ -144,15 +173,15 @@ def _aggregation(request: Request, sources: list[Any]) -> Any:
     return Aggregation(tuple(request.group_by), types, tuple(measures)).checked()
 
 
-def _merge(works: list[Any], share: Share, local: bool) -> None:
+def _merge(works: list[Any], share: Share, mapper: Any) -> None:
     import aggregation_steps as steps
-    import ray_stream
+    from guessed_types import locally
 
-    if len(works) == 1 or local:
+    if len(works) == 1 or mapper is locally:
         for number, work in enumerate(works):
             steps.merged(work, share.part(number / len(works), (number + 1) / len(works)))
         return
-    for number, _ in enumerate(ray_stream.mapped(works, steps.merged), 1):
+    for number, _ in enumerate(mapper(works, steps.merged), 1):
         share.report(number / len(works), "putting groups together")
 
 

@@ -63,7 +63,7 @@ def piece_states(work: Work) -> Done:
     aggregation, piece = work.aggregation, work.piece
     assert piece is not None
     with _within_memory(), contextlib.closing(sandboxed_sql.connect("2GB")) as con:
-        table, rejects = source_pieces.table_of(con, piece, aggregation.types, work.dialect)
+        table, rejected = source_pieces.table_of(con, piece, aggregation.types, work.dialect)
         con.register("rows", table)
         number = f"SELECT *, {aggregation.partition(work.partitions)} AS partition FROM"
         states = con.sql(f"{number} ({aggregation.states('rows')})").to_arrow_table()
@@ -77,7 +77,7 @@ def piece_states(work: Work) -> Done:
         # A second try of the same task must not meet a half-written file of the first.
         pyarrow.parquet.write_table(mine.drop_columns("partition"), f"{path}.{os.getpid()}")
         os.replace(f"{path}.{os.getpid()}", path)
-    return Done(work.number, table.num_rows, len(rejects), rejects[0] if rejects else None)
+    return Done(work.number, table.num_rows, rejected.count, rejected.first)
 
 
 def merged(work: Work, share: Share | None = None) -> Done:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 import duckdb
@@ -28,6 +29,10 @@ _WORDS = {
     "date": "a date (2024-12-31)",
     "timestamp": "a time (2024-12-31 23:59:59)",
 }
+
+_GUESSED = ("integer", "number", "boolean", "date", "timestamp")
+_LEADING_ZERO = r"[+-]?0\d+([.].*)?"
+_LONG = r"[+-]?\d{16,}"
 
 _DATE = r"\d{4}-\d{1,2}-\d{1,2}"
 _TIME = r"\d{1,2}:\d{2}(:\d{2}([.]\d{1,9})?)?"
@@ -81,48 +86,93 @@ def words(kind: str) -> str:
     return _WORDS[kind]
 
 
-def inferred(con: duckdb.DuckDBPyConnection, sample: pyarrow.Table) -> dict[str, str | None]:
-    """The narrowest type that every value of the sample fits; None for a column without a value.
-
-    Texts such as ``00123`` (a leading zero) and whole numbers beyond 64 bits stay text: as numbers they
-    would change.
+def unfit(column: str, kind: str) -> str:
+    """SQL that tells whether a text contradicts a type that was only guessed: it does not fit, or it would
+    change (see :meth:`Evidence.kind`).
     """
-    con.register("sample", sample)
+    text = f"trim({quoted(column)})"
+    if kind == "text":
+        # So guessed for want of any value.
+        return f"(NOT {missing(column, 'date')})"
+    if kind == "boolean":
+        return f"(NOT {missing(column, kind)} AND lower({text}) NOT IN ('true', 'false'))"
+    changing = {"integer": _LEADING_ZERO, "number": f"{_LEADING_ZERO}|{_LONG}"}.get(kind)
+    changed = f" OR coalesce(regexp_full_match({text}, '{changing}'), false)" if changing else ""
+    return f"({misfit(column, kind)}{changed})"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the texts of a column tell of its type, such that the evidence of parts can be added: how many
+    there are, and how many speak against what.
+    """
+
+    filled: int
+    numbers: int
+    zeros: int
+    long: int
+    untrue: int
+    unfit: tuple[int, ...]
+
+    def __add__(self, other: Evidence) -> Evidence:
+        return Evidence(
+            self.filled + other.filled,
+            self.numbers + other.numbers,
+            self.zeros + other.zeros,
+            self.long + other.long,
+            self.untrue + other.untrue,
+            tuple(a + b for a, b in zip(self.unfit, other.unfit, strict=True)),
+        )
+
+    def kind(self, strangers: float = 0) -> str | None:
+        """The narrowest type that every value fits, or all but a share of ``strangers``; None for a column
+        without a value.
+
+        Texts such as ``00123`` (a leading zero) and whole numbers beyond 64 bits stay text: as numbers they
+        would change.
+        """
+        most = strangers * self.filled
+        fit = {kind: count <= most for kind, count in zip(_GUESSED, self.unfit, strict=True)}
+        if not self.filled:
+            return None
+        if not self.numbers:
+            return "number"
+        if not self.zeros:
+            if fit["integer"]:
+                return "integer"
+            if fit["number"] and not self.long:
+                return "number"
+        if self.untrue <= most:
+            return "boolean"
+        if fit["date"]:
+            return "date"
+        return "timestamp" if fit["timestamp"] else "text"
+
+
+def evidence(
+    con: duckdb.DuckDBPyConnection, rows: pyarrow.Table, names: Iterable[str] | None = None
+) -> dict[str, Evidence]:
+    """The evidence of each column of texts, or of those that are named."""
+    con.register("sample", rows)
     try:
-        return {name: _inferred(con, name) for name in sample.column_names}
+        return {name: _evidence(con, name) for name in (rows.column_names if names is None else names)}
     finally:
         con.unregister("sample")
 
 
-def _inferred(con: duckdb.DuckDBPyConnection, name: str) -> str | None:
+def _evidence(con: duckdb.DuckDBPyConnection, name: str) -> Evidence:
     text = f"trim({quoted(name)})"
-    kinds = ("integer", "number", "boolean", "date", "timestamp")
-    fits = ", ".join(f"bool_and(NOT {misfit(name, kind)})" for kind in kinds)
+    unfit = ", ".join(f"count(*) FILTER (WHERE {misfit(name, kind)})" for kind in _GUESSED)
     row = con.execute(
-        f"SELECT count(*) FILTER (WHERE NOT {missing(name, 'number')}), "
-        f"count(*) FILTER (WHERE NOT {missing(name, 'date')}), "
-        f"coalesce(bool_or(regexp_full_match({text}, '[+-]?0\\d+([.].*)?')), false), "
-        f"coalesce(bool_or(regexp_full_match({text}, '[+-]?\\d{{16,}}')), false), "
+        f"SELECT count(*) FILTER (WHERE NOT {missing(name, 'date')}), "
+        f"count(*) FILTER (WHERE NOT {missing(name, 'number')}), "
+        f"count(*) FILTER (WHERE regexp_full_match({text}, '{_LEADING_ZERO}')), "
+        f"count(*) FILTER (WHERE regexp_full_match({text}, '{_LONG}')), "
         # 0 and 1 alone are rather numbers, t and f rather codes.
-        f"coalesce(bool_and({missing(name, 'boolean')} OR lower({text}) IN ('true', 'false')), false), "
-        f"{fits} FROM sample"
+        f"count(*) FILTER (WHERE NOT {missing(name, 'boolean')} AND lower({text}) NOT IN ('true', 'false')), "
+        f"{unfit} FROM sample"
     ).fetchall()[0]
-    numbers, filled, zeros, long, truths, *fitting = row
-    fit = dict(zip(kinds, fitting, strict=True))
-    if not filled:
-        return None
-    if not numbers:
-        return "number"
-    if not zeros:
-        if fit["integer"]:
-            return "integer"
-        if fit["number"] and not long:
-            return "number"
-    if truths:
-        return "boolean"
-    if fit["date"]:
-        return "date"
-    return "timestamp" if fit["timestamp"] else "text"
+    return Evidence(*row[:5], tuple(row[5:]))
 
 
 def resolved(

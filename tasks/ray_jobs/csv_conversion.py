@@ -6,26 +6,32 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-import pyarrow
 import pyarrow.csv
 import pyarrow.parquet
 import row_sink
 import sandboxed_sql
+from column_types import resolved
 from csv_grammar import Dialect
 from csv_rows import Reject
 from csv_source import Range, broken, joined
 from csv_survey import no_rows
+from guessed_types import Guess, Mapper, by_all, by_sample
 from lovage_job import Job, JobError
 from lovage_paths import DataFile, atomic_output, scratch_folder
-from row_plan import RowPlan, output_schema, work
-from row_sink import CsvSink, ParquetSink
+from row_plan import RowPlan, output_schema
+from row_sink import CsvSink, ParquetSink, write_csv_rows
+from row_work import UnfitError, work
+from shares import Share
 
 MAX_RANGE_BYTES = 32 * 1024 * 1024
+FIRST_REJECTS = 5
+"""So many rejects a report shows."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,13 @@ class Totals:
         return self.written + self.filtered + self.rejected
 
 
-Mapper = Callable[[list[Part]], Iterable[PartResult]]
+@dataclass(frozen=True)
+class Target:
+    """Where the rows go, and the rejects if there are any; more than ``max_rejects`` are a failure."""
+
+    output: str
+    rejects: str
+    max_rejects: int | None
 
 
 def range_size(total: int, processes: int) -> int:
@@ -76,26 +88,70 @@ def range_size(total: int, processes: int) -> int:
 
 def work_part(part: Part) -> PartResult:
     """Works on one part, in whatever process, and leaves its rows and rejects in the part's folder."""
-    con = sandboxed_sql.connect()
-    with contextlib.closing(con):
+    with contextlib.closing(sandboxed_sql.connect()) as con:
         done = work(con, part.range, part.dialect, part.plan)
-    path = _part_path(part.folder, part.number, part.format)
-    with _renamed(path) as partial:
+    with _renamed(_part_path(part.folder, part.number, part.format)) as partial:
         if part.format == "parquet":
             pyarrow.parquet.write_table(done.table, partial)
         else:
-            pyarrow.csv.write_csv(done.table, partial, pyarrow.csv.WriteOptions(include_header=False))
-    if done.rejects:
+            write_csv_rows(done.table, partial)
+    first: list[Reject] = []
+    if done.rejected:
         with _renamed(_part_path(part.folder, part.number, "rejects")) as partial:
-            _write_rejects(partial, part.range.path, done.rejects)
+            first = _write_rejects(partial, part.range.path, done.rejects())
     return PartResult(
         part.number,
         part.range.end - part.range.start,
         done.table.num_rows,
         done.filtered,
-        len(done.rejects),
-        done.rejects[:5],
+        done.rejected,
+        first,
     )
+
+
+class Planner(Protocol):
+    """Makes a plan of the types that all values have, and those that most have; ``guessed`` are the columns
+    whose type is only known of a sample.
+    """
+
+    def __call__(
+        self, all: dict[str, str], most: dict[str, str], guessed: frozenset[str], /
+    ) -> RowPlan: ...
+
+
+def convert_guessing(
+    job: Job,
+    ranges: list[Range],
+    dialect: Dialect,
+    given: Mapping[str, str],
+    planned: Planner,
+    target: Target,
+    *,
+    mapper: Mapper,
+    processes: Callable[[], int],
+    share: Share,
+) -> tuple[Totals, RowPlan]:
+    """As :func:`convert`, with types that are guessed where none are ``given``: from a sample first. When a
+    value contradicts the sample, the types are taken from all values and the work is done anew: where the
+    sample lay makes no difference to the result.
+    """
+    columns = ranges[0].columns
+
+    def plan_of(guess: Guess, guessed: frozenset[str]) -> RowPlan:
+        return planned(resolved(columns, guess.all, given), resolved(columns, guess.most, given), guessed)
+
+    guess = by_sample(ranges, dialect)
+    guessed = frozenset(name for name in columns if name not in given and guess.all[name] != "text")
+    plan = plan_of(guess, guessed)
+    # Asked only now: what is wrong with the plan is told without the wait for a cluster.
+    size = range_size(sum(each.end - each.start for each in ranges), processes())
+    with contextlib.suppress(UnfitError):
+        return convert(job, ranges, plan, dialect, target, mapper=mapper, size=size, share=share), plan
+    everything = by_all(
+        ranges, dialect, guessed, mapper=mapper, size=size, share=share.rest().part(0, 0.3)
+    )
+    plan = plan_of(guess.updated(everything), frozenset())
+    return convert(job, ranges, plan, dialect, target, mapper=mapper, size=size, share=share.rest()), plan
 
 
 def convert(
@@ -103,20 +159,19 @@ def convert(
     ranges: list[Range],
     plan: RowPlan,
     dialect: Dialect,
+    target: Target,
     *,
-    output: str,
-    rejects: str,
     mapper: Mapper,
     size: int,
-    max_rejects: int | None,
-    from_share: float,
+    share: Share,
 ) -> Totals:
     """Does the plan's work on all ranges and writes one file, and one of rejects when there are any; both
     atomically.
 
     Raises BadInput INPUT_CSV_BROKEN when every row is rejected, INPUT_DATASET_EMPTY when there is none, and
-    JobError TOO_MANY_REJECTS.
+    JobError TOO_MANY_REJECTS; UnfitError when a value contradicts a type that the plan only guesses.
     """
+    output, rejects, max_rejects = target.output, target.rejects, target.max_rejects
     kind = row_sink.format_of(output)
     with contextlib.closing(sandboxed_sql.connect()) as con:
         schema = output_schema(con, plan)
@@ -135,7 +190,7 @@ def convert(
             open(partial_rejects, "w", encoding="utf-8", newline="") as rejected,
         ):
             csv.writer(rejected, lineterminator="\n").writerow(["file", "line", "column", "reason", "text"])
-            for result in mapper(parts):
+            for result in mapper(parts, work_part):
                 waiting[result.number] = result
                 done_bytes += result.bytes
                 _count(totals, result, parts[result.number].range.path)
@@ -145,8 +200,8 @@ def convert(
                 while following in waiting:
                     _append(sink, rejected, folder, kind, waiting.pop(following))
                     following += 1
-                job.progress(
-                    from_share + (0.99 - from_share) * done_bytes / total_bytes,
+                share.report(
+                    done_bytes / total_bytes,
                     "working on rows",
                     rowsRead=totals.read,
                     rowsWritten=totals.written,
@@ -167,20 +222,6 @@ def convert(
     return totals
 
 
-def locally(parts: list[Part]) -> Iterator[PartResult]:
-    """Does the work in this process: for data so small that other processes would only cost time."""
-    return map(work_part, parts)
-
-
-def by_ray_data(parts: list[Part]) -> Iterator[PartResult]:
-    """Does the work in a Ray Data stream, one task a part, with no more in flight than the cluster has room
-    for.
-    """
-    import ray_stream
-
-    return ray_stream.mapped(parts, work_part)
-
-
 def _append(sink: CsvSink | ParquetSink, rejected: Any, folder: str, kind: str, result: PartResult) -> None:
     path = _part_path(folder, result.number, kind)
     sink.add(path, result.written)
@@ -197,7 +238,7 @@ def _count(totals: Totals, result: PartResult, path: str) -> None:
     totals.written += result.written
     totals.filtered += result.filtered
     totals.rejected += result.rejected
-    room = 5 - len(totals.first)
+    room = FIRST_REJECTS - len(totals.first)
     totals.first += [
         {"file": path, **asdict(reject), "text": reject.text[:200]} for reject in result.first[:room]
     ]
@@ -227,8 +268,11 @@ def _renamed(path: str) -> Iterator[str]:
     os.replace(partial, path)
 
 
-def _write_rejects(path: str, source: str, rejects: list[Reject]) -> None:
+def _write_rejects(path: str, source: str, rejects: Iterator[Reject]) -> list[Reject]:
+    """Writes them one by one, and gives the first."""
+    first = list(itertools.islice(rejects, FIRST_REJECTS))
     with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        for each in rejects:
+        for each in itertools.chain(first, rejects):
             writer.writerow([source, each.line, each.column or "", each.reason, each.text])
+    return first

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator
+import itertools
+from array import array
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pyarrow
@@ -13,6 +14,9 @@ from csv_source import Range
 
 MAX_REJECT_TEXT = 10_000
 """Bytes of a rejected record that are kept."""
+
+MAX_REASON = 500
+"""Characters of a reason: what an expression says of a failure can repeat the whole value."""
 
 
 @dataclass(frozen=True)
@@ -27,20 +31,68 @@ class Reject:
 
 @dataclass(frozen=True)
 class Parsed:
-    """The rows of a range as columns of text, its rejects so far, and where each row lies: line, begin,
-    end.
+    """The rows of a range as columns of text; what is no row is read again from ``data`` when it is asked
+    for, so that it takes no memory however many there are.
     """
 
     table: pyarrow.Table
-    rejects: list[Reject]
     data: bytes
-    # Called only when a row is rejected: clean data never pays for a loop over its records.
-    places: Callable[[], list[tuple[int, int, int]]]
+    line: int
+    grammar: Grammar
+    # Begins and ends of the runs of well-formed records, one after the other; the lines between are broken.
+    spans: array[int]
+    broken: int
+    # Of the well-formed records, those with another number of fields: which (from 1), and how many they have.
+    miscounted: array[int]
+    counts: array[int]
 
-    def reject(self, row: int, reason: str, column: str | None = None) -> Reject:
-        """The reject of a row that was parsed, but is no good for another reason."""
-        line, begin, end = self.places()[row]
-        return Reject(line, reason, _text(self.data[begin:end]), column)
+    @property
+    def rejected(self) -> int:
+        """How many records are no rows."""
+        return self.broken + len(self.miscounted)
+
+    def rejects(self, more: Iterable[tuple[int, str, str | None]] = ()) -> Iterator[Reject]:
+        """The records that are no rows, and the rows that ``more`` names (row, reason, column; ascending),
+        all in the order of their lines.
+        """
+        following = iter(more)
+        bad = next(following, None)
+        left, wrong, number, row = self.rejected, 0, 0, -1
+        columns = self.table.num_columns
+        for line, begin, end, broken in self._records():
+            if not left and bad is None:
+                return
+            if broken:
+                left -= 1
+                yield Reject(line, self.grammar.fault(self.data, begin), _text(self.data[begin:end]))
+                continue
+            number += 1
+            if wrong < len(self.miscounted) and self.miscounted[wrong] == number:
+                reason = f"{self.counts[wrong]} fields instead of {columns}"
+                left, wrong = left - 1, wrong + 1
+                yield Reject(line, reason, _text(self.data[begin:end]))
+                continue
+            row += 1
+            if bad is not None and bad[0] == row:
+                yield Reject(line, bad[1][:MAX_REASON], _text(self.data[begin:end]), bad[2])
+                bad = next(following, None)
+
+    def _records(self) -> Iterator[tuple[int, int, int, bool]]:
+        """Line, begin and end of every record that is not blank, and whether it is broken."""
+        line, position = self.line, 0
+        places = zip(self.spans[::2], self.spans[1::2], strict=True)
+        # An empty span at the end, so that the broken lines behind the last one are seen too.
+        for begin, end in itertools.chain(places, [(len(self.data), len(self.data))]):
+            while position < begin:
+                newline = self.data.find(b"\n", position) + 1 or len(self.data)
+                yield line, position, newline, True
+                line, position = line + 1, newline
+            for match in self.grammar.record.finditer(self.data, begin, end):
+                text_end = match.start(1)
+                if text_end > match.start():
+                    yield line, match.start(), text_end, False
+                line += self.data.count(b"\n", match.start(), match.end())
+            position = end
 
 
 def parse(data: bytes, part: Range, dialect: Dialect) -> Parsed:
@@ -48,20 +100,18 @@ def parse(data: bytes, part: Range, dialect: Dialect) -> Parsed:
     null text.
     """
     grammar = Grammar(dialect.delimiter)
-    spans, rejects = _spans(grammar, data, part.line)
-    wrong: list[tuple[int, int]] = []
+    spans, broken = _spans(grammar, data)
+    miscounted, counts = array("q"), array("q")
 
     def on_invalid(row: pyarrow.csv.InvalidRow) -> str:
-        wrong.append((row.number, row.actual_columns))
+        miscounted.append(row.number)
+        counts.append(row.actual_columns)
         return "skip"
 
-    good = (
-        data
-        if len(spans) == 1 and spans[0][:2] == (0, len(data))
-        else b"".join(data[a:b] for a, b, _ in spans)
-    )
+    whole = len(spans) == 2 and spans[1] - spans[0] == len(data)
+    good = data if whole else b"".join(data[a:b] for a, b in zip(spans[::2], spans[1::2], strict=True))
     if not good.strip(b"\r\n"):
-        return Parsed(_no_rows(part.columns), rejects, data, list)
+        return Parsed(_no_rows(part.columns), data, part.line, grammar, spans, broken, miscounted, counts)
     if not good.endswith(b"\n"):
         # pyarrow takes an empty field at the very end of the data for a quoted one when its neighbour is.
         good += b"\n"
@@ -80,28 +130,12 @@ def parse(data: bytes, part: Range, dialect: Dialect) -> Parsed:
             quoted_strings_can_be_null=False,
         ),
     )
-    found: list[tuple[int, int, int]] = []
-
-    def records() -> list[tuple[int, int, int]]:
-        if not found:
-            found.extend(_records(grammar, data, spans))
-        return found
-
-    for number, count in wrong:
-        line, begin, end = records()[number - 1]
-        rejects.append(Reject(line, f"{count} fields instead of {len(part.columns)}", _text(data[begin:end])))
-    left_out = {number - 1 for number, _ in wrong}
-
-    @functools.cache
-    def places() -> list[tuple[int, int, int]]:
-        return [place for number, place in enumerate(records()) if number not in left_out]
-
-    return Parsed(table, rejects, data, places)
+    return Parsed(table, data, part.line, grammar, spans, broken, miscounted, counts)
 
 
-def _spans(grammar: Grammar, data: bytes, line: int) -> tuple[list[tuple[int, int, int]], list[Reject]]:
-    """The runs of well-formed records (begin, end, line), and the broken lines between."""
-    spans, rejects, position, counted, plain = [], [], 0, 0, grammar.plain(data)
+def _spans(grammar: Grammar, data: bytes) -> tuple[array[int], int]:
+    """Begin and end of each run of well-formed records, and the number of broken lines between."""
+    spans, broken, position, plain = array("q"), 0, 0, grammar.plain(data)
     while position < len(data):
         end = grammar.good_until(data, position, plain)
         if end < len(data):
@@ -109,28 +143,13 @@ def _spans(grammar: Grammar, data: bytes, line: int) -> tuple[list[tuple[int, in
             # The last record of a file may lack its newline.
             if whole and whole.end() == len(data):
                 end = len(data)
-        line += data.count(b"\n", counted, position)
-        counted = position
         if end > position:
-            spans.append((position, end, line))
+            spans.extend((position, end))
             position = end
             continue
-        newline = data.find(b"\n", position) + 1 or len(data)
-        rejects.append(Reject(line, grammar.fault(data, position), _text(data[position:newline])))
-        position = newline
-    return spans, rejects
-
-
-def _records(
-    grammar: Grammar, data: bytes, spans: list[tuple[int, int, int]]
-) -> Iterator[tuple[int, int, int]]:
-    """Line, begin and end of every record that is not blank."""
-    for begin, end, line in spans:
-        for match in grammar.record.finditer(data, begin, end):
-            text_end = match.start(1)
-            if text_end > match.start():
-                yield line, match.start(), text_end
-            line += data.count(b"\n", match.start(), match.end())
+        broken += 1
+        position = data.find(b"\n", position) + 1 or len(data)
+    return spans, broken
 
 
 def _no_rows(columns: tuple[str, ...]) -> pyarrow.Table:

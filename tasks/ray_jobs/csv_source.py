@@ -7,14 +7,13 @@ range knows the line of the file it begins with, so rejected rows are named by t
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO
 
 from csv_grammar import Dialect, Grammar, split_record
-from lovage_job import BadInput
+from lovage_job import BadInput, JobError
 from lovage_paths import DataFile, is_uri
 
 CHUNK_BYTES = 4 * 1024 * 1024
@@ -78,6 +77,8 @@ def read_header(path: str, dialect: Dialect) -> Header:
     if match is None or (match.end() == len(data) == CHUNK_BYTES):
         raise broken(path, line, f"the header is no record: {grammar.fault(data, start)}")
     text = _decoded(data[start : match.end()], path, start, line).rstrip("\r\n")
+    if "\0" in text:
+        raise broken(path, line, "the header has a NUL byte")
     columns = [_unquoted(m) for m in split_record(text, dialect.delimiter)]
     columns = [name if name.strip() else f"column_{place}" for place, name in enumerate(columns, 1)]
     seen: set[str] = set()
@@ -113,7 +114,7 @@ def scan(
             seen(fresh)
             at_end = not fresh
             data, rest = rest + fresh, b""
-            done, cuts = _complete(grammar, data, at_end, file.path, line)
+            done, cuts = whole_records(grammar, data, at_end, file.path, line)
             rest = data[done:]
             for begin, end in zip([0, *cuts], [*cuts, done], strict=True):
                 if end > begin:
@@ -123,7 +124,7 @@ def scan(
                     start, line = start + len(block), line + block.count(b"\n")
 
 
-def _complete(grammar: Grammar, data: bytes, at_end: bool, path: str, line: int) -> tuple[int, list[int]]:
+def whole_records(grammar: Grammar, data: bytes, at_end: bool, path: str, line: int) -> tuple[int, list[int]]:
     """How far ``data`` has whole records, and where a range must end between."""
     position, cuts, plain = 0, [], grammar.plain(data)
     while position < len(data):
@@ -166,32 +167,15 @@ def joined(ranges: Iterator[Range] | list[Range], size: int) -> list[Range]:
     return result
 
 
-def spread(ranges: list[Range], dialect: Dialect, *, places: int = 16, size: int = 128 * 1024) -> list[Range]:
-    """The beginnings of some ranges, evenly spread, each with whole records: a sample that is quick to
-    read.
-    """
-    step = max(1, len(ranges) / places)
-    chosen = [ranges[int(i * step)] for i in range(min(places, len(ranges)))]
-    return [_beginning(part, dialect, size) for part in chosen]
-
-
-def _beginning(part: Range, dialect: Dialect, size: int) -> Range:
-    if part.end - part.start <= size:
-        return part
-    data = read_range(dataclasses.replace(part, end=part.start + size))
-    done, _ = _complete(Grammar(dialect.delimiter), data, False, part.path, part.line)
-    return dataclasses.replace(part, end=part.start + done, sealed=False) if done else part
-
-
 def read_range(part: Range) -> bytes:
-    """The bytes of a range. Raises BadInput INPUT_CHANGED when the file became shorter since it was
+    """The bytes of a range. Raises JobError DATASET_CHANGED when the file became shorter since it was
     scanned.
     """
     with open_bytes(part.path) as source:
         source.seek(part.start)
         data = source.read(part.end - part.start)
     if len(data) != part.end - part.start:
-        raise BadInput("INPUT_CHANGED", f"{part.path} became shorter while it was read", value=part.path)
+        raise JobError("DATASET_CHANGED", f"{part.path} became shorter while it was read", value=part.path)
     return data
 
 

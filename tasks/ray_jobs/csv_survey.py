@@ -1,19 +1,15 @@
-"""What there is to know of CSV files before their rows are worked on: columns, ranges, types."""
+"""What there is to know of CSV files before their rows are worked on: columns, ranges, given types."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-import pyarrow
-import sandboxed_sql
-from column_types import inferred
 from csv_grammar import Dialect
-from csv_rows import parse
-from csv_source import Header, Range, read_header, read_range, scan, spread
-from lovage_job import BadInput, Job
+from csv_source import Header, Range, read_header, scan
+from lovage_job import BadInput
 from lovage_paths import DataFile
 from row_plan import missing_column
+from shares import Share
 
 
 def headers_of(files: list[DataFile], dialect: Dialect, *, field: str) -> list[Header]:
@@ -41,27 +37,20 @@ def headers_of(files: list[DataFile], dialect: Dialect, *, field: str) -> list[H
     return headers
 
 
-def scanned(
-    job: Job,
-    files: list[DataFile],
-    headers: list[Header],
-    dialect: Dialect,
-    *,
-    share: float | None,
-    seen: Callable[[bytes], None] = lambda data: None,
-) -> list[Range]:
-    """Scans all files, reporting progress up to ``share`` (None: it reports nothing). Raises BadInput
-    INPUT_DATASET_EMPTY when no row is there.
-    """
-    total = sum(max(file.size, 0) for file in files)
-    ranges: list[Range] = []
-    done = 0
-    for file, header in zip(files, headers, strict=True):
-        for part in scan(file, header, dialect, seen=seen):
-            ranges.append(part)
-            if share is not None:
-                job.progress(share * (done + part.end) / total if total else None, "scanning")
-        done += max(file.size, 0)
+def scanned(files: list[DataFile], headers: list[Header], dialect: Dialect, share: Share) -> list[Range]:
+    """Scans all files, checking every byte. Raises BadInput INPUT_DATASET_EMPTY when no row is there."""
+    total, read = sum(max(file.size, 0) for file in files), 0
+
+    def seen(data: bytes) -> None:
+        nonlocal read
+        read += len(data)
+        share.report(read / total if total else 0, "scanning")
+
+    ranges = [
+        part
+        for file, header in zip(files, headers, strict=True)
+        for part in scan(file, header, dialect, seen=seen)
+    ]
     # Ranges of nothing but blank lines have no row, but they are small and rare: the totals tell in the end.
     if not ranges:
         raise no_rows(files)
@@ -71,16 +60,6 @@ def scanned(
 def no_rows(files: list[DataFile]) -> BadInput:
     path = files[0].path
     return BadInput("INPUT_DATASET_EMPTY", f"{path} has a header and no rows", value=path)
-
-
-def sampled_types(ranges: list[Range], dialect: Dialect) -> dict[str, str | None]:
-    """The types that a sample of the rows has, by column."""
-    tables = []
-    for part in spread(ranges, dialect):
-        tables.append(parse(read_range(part), part, dialect).table.select(list(ranges[0].columns)))
-    con = sandboxed_sql.connect()
-    with contextlib.closing(con):
-        return inferred(con, pyarrow.concat_tables(tables))
 
 
 def check_given_types(given: dict[str, str], columns: Iterable[str]) -> dict[str, str]:

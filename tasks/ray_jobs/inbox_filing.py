@@ -52,13 +52,13 @@ class Filing:
         output, rejects = self._inbox.work(f"{mark}.parquet"), self._inbox.work(mark + REJECTS_SUFFIX)
         before = claim.stamp()
         try:
-            found: _Content | JobError = self._read(claim, part, output, rejects)
+            found: _Content | JobError | None = self._read(claim, part, output, rejects)
         except Exception as error:
             fault = new_csv.own_fault(error, claim)
-            if fault is None:
+            if fault is None and claim.stamp() == before:
                 raise StuckError from error
             found = fault
-        if claim.stamp() != before:
+        if found is None or claim.stamp() != before:
             # Somebody still writes into it: whatever was read of it is not what it will be.
             _forget(output, rejects)
             self._inbox.give_back(claim)

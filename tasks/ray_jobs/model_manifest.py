@@ -77,7 +77,7 @@ def read_manifest(folder: str, version: str) -> Manifest:
     try:
         with open(path, encoding="utf-8") as handle:
             return Manifest.model_validate_json(handle.read())
-    except (OSError, ValueError) as error:
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
         raise JobError("MODEL_BROKEN", f"{path} cannot be read: {error}"[:1000], retry=False) from error
 
 

@@ -15,6 +15,7 @@ from inbox_names import is_text, shown
 from lovage_job import BadInput, Job, JobError
 from lovage_paths import DataFile
 from pydantic import Field
+from shares import Share
 
 LOCAL_BYTES = 16 * 1024 * 1024
 """Smaller files are converted in this process: starting others would take longer."""
@@ -64,7 +65,7 @@ def convert(options: Options, job: Job, claim: Claim, *, output: str, rejects: s
     import csv_conversion
     import csv_survey
     import ray_stream
-    from column_types import resolved
+    from guessed_types import locally
     from row_plan import RowPlan
 
     size = os.path.getsize(claim.path)
@@ -77,22 +78,17 @@ def convert(options: Options, job: Job, claim: Claim, *, output: str, rejects: s
     # Types are given for all files; each has those of its columns.
     there = {name.lower() for name in columns}
     given = {name: kind for name, kind in options.types.items() if name.lower() in there}
-    ranges = csv_survey.scanned(job, [file], headers, dialect, share=0.1)
-    types = resolved(
-        columns, csv_survey.sampled_types(ranges, dialect), csv_survey.check_given_types(given, columns)
-    )
     local = size <= LOCAL_BYTES
-    totals = csv_conversion.convert(
+    totals, _ = csv_conversion.convert_guessing(
         job,
-        ranges,
-        RowPlan(columns, types, select=columns),
+        csv_survey.scanned([file], headers, dialect, Share(job, 0, 0.1)),
         dialect,
-        output=output,
-        rejects=rejects,
-        mapper=csv_conversion.locally if local else csv_conversion.by_ray_data,
-        size=csv_conversion.range_size(size, 1 if local else ray_stream.processes()),
-        max_rejects=options.max_rejects,
-        from_share=0.1,
+        csv_survey.check_given_types(given, columns),
+        lambda types, _, guessed: RowPlan(columns, types, select=columns, guessed=guessed),
+        csv_conversion.Target(output, rejects, options.max_rejects),
+        mapper=locally if local else ray_stream.mapped,
+        processes=(lambda: 1) if local else ray_stream.processes,
+        share=Share(job, 0.1, 0.99),
     )
     return {"rowsRead": totals.read, "rowsWritten": totals.written, "rowsRejected": totals.rejected}
 

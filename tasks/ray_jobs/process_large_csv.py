@@ -6,15 +6,16 @@ from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import replace
 from typing import Annotated
 
 import lovage_job
 from column_types import TypeName
 from csv_grammar import Dialect
-from csv_source import spread
 from lovage_job import BadInput, Job
-from lovage_paths import REJECTS_SUFFIX, input_files, output_file
+from lovage_paths import REJECTS_SUFFIX, DataFile, input_files, output_file, refuse_output_in_dataset
 from pydantic import Field
+from shares import Share
 
 
 class Request(lovage_job.Model):
@@ -39,45 +40,57 @@ def main(request: Request, job: Job) -> dict[str, object]:
     import ray_stream
     import row_sink
     import sandboxed_sql
-    from column_types import resolved
-    from row_plan import check_on_sample, checked_plan, output_schema
+    from bounded_report import bounded
+    from csv_samples import spread
+    from row_plan import RowPlan, checked_plan, output_schema
+    from row_work import check_on_sample
 
     began = time.monotonic()
     kind = row_sink.format_of(request.output)
-    files = input_files(job, request.dataset, field="dataset")
-    output = output_file(job, request.output, field="output")
-    rejects = output_file(job, request.rejects or request.output + REJECTS_SUFFIX, field="rejects")
-    for field, path in (("output", output), ("rejects", rejects)):
-        if path in {file.path for file in files} or (field == "rejects" and path == output):
-            raise BadInput("INPUT_PATH_INVALID", f"{field}: {path} is used twice", field=field, value=path)
+    output, rejects, files = _places(request, job)
     dialect = Dialect(request.delimiter, tuple(request.null_values))
     headers = csv_survey.headers_of(files, dialect, field="dataset")
-    columns = headers[0].columns
-    given = csv_survey.check_given_types(dict(request.types), columns)
+    given = csv_survey.check_given_types(dict(request.types), headers[0].columns)
+    ranges = csv_survey.scanned(files, headers, dialect, Share(job, 0, 0.1))
+    sample = spread(ranges[:1], dialect)[0]
 
-    ranges = csv_survey.scanned(job, files, headers, dialect, share=0.1)
-    types = resolved(columns, csv_survey.sampled_types(ranges, dialect), given)
-    with contextlib.closing(sandboxed_sql.connect()) as con:
-        plan = checked_plan(con, types, derive=request.derive, filter=request.filter, select=request.select)
-        check_on_sample(con, spread(ranges, dialect)[0], dialect, plan)
-        schema = output_schema(con, plan)
+    def checked(types: dict[str, str]) -> RowPlan:
+        with contextlib.closing(sandboxed_sql.connect()) as con:
+            plan = checked_plan(
+                con, types, derive=request.derive, filter=request.filter, select=request.select
+            )
+            check_on_sample(con, sample, dialect, plan)
+        return plan
+
+    def planned(every: dict[str, str], most: dict[str, str], guessed: frozenset[str]) -> RowPlan:
+        try:
+            return replace(checked(every), guessed=guessed)
+        except BadInput as error:
+            # A few values such as "n.a." in a column of numbers are to be rejects, not the end of the job.
+            names = sandboxed_sql.columns_of([request.filter, *request.derive.values()])
+            narrowed = {n for n in every if most[n] != every[n] and n.lower() in names}
+            if not narrowed:
+                raise
+            types = {n: most[n] if n in narrowed else kind for n, kind in every.items()}
+            with contextlib.suppress(BadInput):
+                return replace(checked(types), guessed=guessed - narrowed)
+            raise error from None
 
     job.progress(0.1, "starting processes")
-    total_bytes = sum(each.end - each.start for each in ranges)
-    totals = csv_conversion.convert(
+    totals, plan = csv_conversion.convert_guessing(
         job,
         ranges,
-        plan,
         dialect,
-        output=output,
-        rejects=rejects,
-        mapper=csv_conversion.by_ray_data,
-        size=csv_conversion.range_size(total_bytes, ray_stream.processes()),
-        max_rejects=request.max_rejects,
-        from_share=0.1,
+        given,
+        planned,
+        csv_conversion.Target(output, rejects, request.max_rejects),
+        mapper=ray_stream.mapped,
+        processes=ray_stream.processes,
+        share=Share(job, 0.1, 0.99),
     )
-    job.progress(1, "done")
-    return {
+    with contextlib.closing(sandboxed_sql.connect()) as con:
+        schema = output_schema(con, plan)
+    report = {
         "output": output,
         "format": kind,
         "rowsRead": totals.read,
@@ -86,10 +99,27 @@ def main(request: Request, job: Job) -> dict[str, object]:
         "rowsRejected": totals.rejected,
         "rejects": rejects if totals.rejected else None,
         "firstRejects": totals.first,
-        "columns": [{"name": each.name, "type": str(each.type)} for each in schema][:1000],
+        "columns": [{"name": each.name, "type": str(each.type)} for each in schema],
         "bytesRead": sum(max(file.size, 0) for file in files),
         "seconds": round(time.monotonic() - began, 3),
     }
+    report = bounded(report, output, ("columns",))
+    job.progress(1, "done")
+    return report
+
+
+def _places(request: Request, job: Job) -> tuple[str, str, list[DataFile]]:
+    """The output, the rejects and the input: no one of them where another lies or is read."""
+    output = output_file(job, request.output, field="output", folder=False)
+    rejects = output_file(
+        job, request.rejects or request.output + REJECTS_SUFFIX, field="rejects", folder=False
+    )
+    if rejects == output:
+        raise BadInput("INPUT_PATH_INVALID", f"rejects: {rejects} is the output", field="rejects", value=rejects)
+    files = input_files(job, request.dataset, field="dataset")
+    for field, path in (("output", output), ("rejects", rejects)):
+        refuse_output_in_dataset(job, path, request.dataset, files, field=field)
+    return output, rejects, files
 
 
 if __name__ == "__main__":

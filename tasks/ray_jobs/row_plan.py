@@ -5,22 +5,14 @@ work.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import duckdb
 import pyarrow
-from column_types import SQL_TYPES, cast, misfit, words
-from csv_grammar import Dialect
-from csv_rows import Reject, parse
-from csv_source import Range, read_range
-from lovage_job import BadInput, JobError
+from column_types import SQL_TYPES
+from lovage_job import BadInput
 from sandboxed_sql import checked_expression, expression_error, first_line, quoted
-
-MAX_FAILURES = 1000
-"""In one range, so many rows may make an expression fail; more are no fault of the rows."""
-
-_FAILS = "an expression fails: "
 
 _WRITABLE = tuple(
     "BOOLEAN TINYINT SMALLINT INTEGER BIGINT HUGEINT UTINYINT USMALLINT UINTEGER UBIGINT FLOAT DOUBLE "
@@ -38,8 +30,11 @@ class RowPlan:
     filter: str | None = None
     select: tuple[str, ...] = ()
 
-    def query(self, source: str) -> str:
-        """SQL over a table of typed columns."""
+    guessed: frozenset[str] = frozenset()
+    """Columns whose type is no more than a guess from a sample: a value that contradicts it is no reject."""
+
+    def query(self, source: str, *, also: tuple[str, ...] = ()) -> str:
+        """SQL over a table of typed columns; ``also`` are columns of it to keep beside those selected."""
         known = {name.lower() for name in self.columns}
         for name, expression in self.derive:
             how = (
@@ -49,23 +44,8 @@ class RowPlan:
             )
             source = f"(SELECT {how} FROM {source})"
             known.add(name.lower())
-        names = ", ".join(quoted(name) for name in self.select or self.columns)
+        names = ", ".join(quoted(name) for name in (*(self.select or self.columns), *also))
         return f"SELECT {names} FROM {source}" + (f" WHERE ({self.filter})" if self.filter else "")
-
-
-@dataclass
-class Worked:
-    """What became of the rows of a range: ``read`` is the sum of the rows in ``table``, ``filtered`` and
-    ``rejects``.
-    """
-
-    table: pyarrow.Table
-    filtered: int
-    rejects: list[Reject] = field(default_factory=list)
-
-    @property
-    def read(self) -> int:
-        return self.table.num_rows + self.filtered + len(self.rejects)
 
 
 def checked_plan(
@@ -100,7 +80,7 @@ def checked_plan(
     if filter is not None:
         canonical = checked_expression(con, filter, field="filter")
         probe = RowPlan(
-            plan.columns, plan.types, (*plan.derive, (_unused(shown), canonical)), None, (_unused(shown),)
+            plan.columns, plan.types, (*plan.derive, (unused(shown), canonical)), None, (unused(shown),)
         )
         (kind,) = _bound(con, probe, source, "filter", filter, shown)
         if kind != "BOOLEAN":
@@ -133,101 +113,6 @@ def missing_column(field_name: str, name: str, columns: list[str]) -> BadInput:
         value=name,
         hint=f"do you mean {close[0]!r}?" if close else None,
     )
-
-
-def work(con: duckdb.DuckDBPyConnection, part: Range, dialect: Dialect, plan: RowPlan) -> Worked:
-    """Reads a range and does the plan's work on its rows; what cannot be done becomes a reject with its
-    line.
-    """
-    parsed = parse(read_range(part), part, dialect)
-    row, bad = _unused(plan.types, "row"), _unused(plan.types, "bad")
-    numbers = pyarrow.array(range(parsed.table.num_rows), pyarrow.int64())
-    con.register("raw", parsed.table.append_column(row, numbers))
-    checked = [(place, name) for place, name in enumerate(plan.columns) if plan.types[name] != "text"]
-    cases = " ".join(f"WHEN {misfit(name, plan.types[name])} THEN {place}" for place, name in checked)
-    values = ", ".join(f"{cast(name, plan.types[name])} AS {quoted(name)}" for name in plan.columns)
-    verdict = f"CASE {cases} END" if cases else "NULL"
-    try:
-        con.execute(
-            f"CREATE OR REPLACE TEMP TABLE typed AS SELECT {quoted(row)}, {values}, "
-            f"CAST({verdict} AS INTEGER) AS {quoted(bad)} FROM raw"
-        )
-        rejects = list(parsed.rejects)
-        misfits = con.execute(
-            f"SELECT {quoted(row)}, {quoted(bad)} FROM typed WHERE {quoted(bad)} IS NOT NULL"
-        ).fetchall()
-        for number, place in misfits:
-            name = plan.columns[place]
-            value = parsed.table.column(place)[number].as_py()
-            rejects.append(
-                parsed.reject(number, f"{name}: {value[:100]!r} is not {words(plan.types[name])}", name)
-            )
-        failures: list[tuple[int, str]] = []
-        tables = list(_evaluated(con, plan, row, bad, 0, parsed.table.num_rows, failures))
-        table = pyarrow.concat_tables(tables) if tables else output_schema(con, plan).empty_table()
-    finally:
-        con.execute("DROP TABLE IF EXISTS typed")
-        con.unregister("raw")
-    rejects += [parsed.reject(number, reason) for number, reason in failures]
-    rejects.sort(key=lambda reject: reject.line)
-    good = parsed.table.num_rows - len(misfits) - len(failures)
-    return Worked(table, good - table.num_rows, rejects)
-
-
-def check_on_sample(con: duckdb.DuckDBPyConnection, part: Range, dialect: Dialect, plan: RowPlan) -> None:
-    """Raises BadInput INPUT_EXPRESSION when an expression fails for every row of a sample: that is not the
-    rows' fault.
-    """
-    for steps in range(1, len(plan.derive) + 1):
-        name, expression = plan.derive[steps - 1]
-        until = RowPlan(plan.columns, plan.types, plan.derive[:steps], None, (name,))
-        _check_some_work(con, part, dialect, until, f"derive.{name}", expression)
-    if plan.filter is not None:
-        _check_some_work(con, part, dialect, plan, "filter", plan.filter)
-
-
-def _check_some_work(
-    con: duckdb.DuckDBPyConnection, part: Range, dialect: Dialect, plan: RowPlan, where: str, text: str
-) -> None:
-    try:
-        done = work(con, part, dialect, plan)
-    except JobError as error:
-        raise expression_error(where, text, error.message, dict(plan.types)) from None
-    failed = [reject.reason for reject in done.rejects if reject.reason.startswith(_FAILS)]
-    if failed and not done.table.num_rows and not done.filtered:
-        raise expression_error(where, text, failed[0].removeprefix(_FAILS), dict(plan.types))
-
-
-def _evaluated(con, plan: RowPlan, row: str, bad: str, low: int, high: int, failures: list[tuple[int, str]]):  # noqa: ANN001, ANN202
-    """The result for rows ``low`` to ``high``; rows at which an expression fails are found by halving."""
-    if low >= high:
-        return
-    rows = f"{quoted(row)} >= {low} AND {quoted(row)} < {high}"
-    source = (
-        f"(SELECT * EXCLUDE ({quoted(row)}, {quoted(bad)}) FROM typed WHERE {quoted(bad)} IS NULL AND {rows})"
-    )
-    try:
-        yield con.sql(plan.query(source)).to_arrow_table()
-        return
-    except duckdb.OutOfMemoryException as error:
-        raise JobError(
-            "EXPRESSION_MEMORY", f"an expression needs too much memory: {first_line(error)}", retry=False
-        ) from None
-    except duckdb.Error as error:
-        if high - low == 1:
-            failures.append((low, _FAILS + first_line(error)))
-    if high - low == 1:
-        if len(failures) > MAX_FAILURES:
-            raise JobError(
-                "EXPRESSION_FAILS",
-                f"an expression fails for more than {MAX_FAILURES} rows of one part: {failures[-1][1]}",
-                hint="use TRY_CAST, TRY or a CASE that leaves such rows out",
-                retry=False,
-            )
-        return
-    middle = (low + high) // 2
-    yield from _evaluated(con, plan, row, bad, low, middle, failures)
-    yield from _evaluated(con, plan, row, bad, middle, high, failures)
 
 
 def _bound(
@@ -263,7 +148,8 @@ def _chosen(select: list[str], shown: Mapping[str, str]) -> list[str]:
     return chosen
 
 
-def _unused(names: Mapping[str, str], name: str = "value") -> str:
+def unused(names: Iterable[str], name: str = "value") -> str:
+    """A name that is none of these, whatever their case."""
     taken = {each.lower() for each in names}
     while name in taken:
         name += "_"

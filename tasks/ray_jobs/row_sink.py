@@ -26,6 +26,22 @@ def format_of(output: str, *, field: str = "output") -> str:
     )
 
 
+def write_csv_rows(table: pyarrow.Table, path: str) -> None:
+    """Writes rows without a header. Texts are quoted, missing values are nothing; but a missing value that
+    is alone in its row is ``""``, since an empty line is no row.
+    """
+    if table.num_columns == 1 and table.column(0).null_count:
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            texts = table.column(0).cast(pyarrow.string())
+            if pyarrow.types.is_string(table.schema.types[0]):
+                lines = ('"' + (text.as_py() or "").replace('"', '""') + '"' for text in texts)
+            else:
+                lines = (text.as_py() or '""' for text in texts)
+            file.writelines(line + "\n" for line in lines)
+        return
+    pyarrow.csv.write_csv(table, path, pyarrow.csv.WriteOptions(include_header=False))
+
+
 class CsvSink:
     def __init__(self, path: str, schema: pyarrow.Schema) -> None:
         self.rows = 0

@@ -8,8 +8,11 @@ variable, has a bounded memory, and its configuration is locked.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import duckdb
@@ -109,6 +112,19 @@ def _canonical(con: duckdb.DuckDBPyConnection, text: str, field: str) -> str:
     return canonical.removeprefix("SELECT ")
 
 
+def columns_of(expressions: Iterable[str | None]) -> set[str]:
+    """The names, in lower case, that checked expressions have for columns."""
+
+    def named(node: Any) -> Iterator[str]:
+        for each in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+            yield from named(each)
+        if isinstance(node, dict) and node.get("class") == "COLUMN_REF":
+            yield from (name.lower() for name in node["column_names"])
+
+    with contextlib.closing(connect()) as con:
+        return {name for text in expressions if text for name in named(_tree(con, f"SELECT {text}"))}
+
+
 def expression_error(field: str, text: str, why: str, columns: dict[str, str] | None = None) -> BadInput:
     """INPUT_EXPRESSION, naming the field, what is wrong, and the columns there are."""
     there = (
@@ -121,13 +137,14 @@ def expression_error(field: str, text: str, why: str, columns: dict[str, str] | 
         f"{field}: {text[:200]!r}: {why}{there}",
         field=field,
         value=text,
-        hint="write one SQL expression over the columns of a row, such as: price * quantity",
+        hint="write one SQL expression over the columns of a row, such as: price * quantity"
+        + ("; `types` says what a column is whose values differ" if columns else ""),
     )
 
 
 def first_line(error: Exception) -> str:
-    """What DuckDB says, without its drawing of the statement."""
-    return str(error).split("\n\nLINE ")[0].strip()
+    """What DuckDB says, without its drawing of the statement and its lists of functions."""
+    return re.split(r"\n+LINE |\s*Candidate functions:", str(error))[0].strip()
 
 
 def _tree(con: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any]:

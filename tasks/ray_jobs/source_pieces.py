@@ -13,7 +13,8 @@ from csv_grammar import Dialect
 from csv_rows import Reject
 from csv_source import Range, joined, open_bytes
 from lovage_job import BadInput
-from row_plan import RowPlan, work
+from row_plan import RowPlan
+from row_work import work
 from sandboxed_sql import first_line, quoted
 from source_tables import Source, given_type, parquet_broken
 
@@ -28,44 +29,57 @@ class Piece:
     range: Range | None
     row_groups: tuple[int, ...]
     present: tuple[str, ...]
+    guessed: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """How many rows of a piece cannot be used, and the first of them."""
+
+    count: int = 0
+    first: Reject | None = None
 
 
 def pieces_of(sources: list[Source], size: int) -> list[Piece]:
     """What there is to read, in pieces of about ``size`` bytes."""
     pieces = []
+    kinds = [(name, kind) for source in sources for types in source.types for name, kind in types.items()]
+    # What is text in another file is text in all: there is nothing to be found out.
+    texts = {name.lower() for name, kind in kinds if kind == "text"}
     for number, source in enumerate(sources):
         for place, file in enumerate(source.files):
             present = tuple(source.types[place])
+            guessed = frozenset(name for name in source.guessed[place] if name.lower() not in texts)
             for part in joined(source.ranges[place], size):
-                pieces.append(Piece(number, file.path, part.end - part.start, part, (), present))
+                pieces.append(Piece(number, file.path, part.end - part.start, part, (), present, guessed))
             group: list[int] = []
             filled = 0
             for index, bytes_ in source.groups[place]:
                 if group and filled + bytes_ > size:
-                    pieces.append(Piece(number, file.path, filled, None, tuple(group), present))
+                    pieces.append(Piece(number, file.path, filled, None, tuple(group), present, frozenset()))
                     group, filled = [], 0
                 group.append(index)
                 filled += bytes_
             if group:
-                pieces.append(Piece(number, file.path, filled, None, tuple(group), present))
+                pieces.append(Piece(number, file.path, filled, None, tuple(group), present, frozenset()))
     return pieces
 
 
 def table_of(
     con: duckdb.DuckDBPyConnection, piece: Piece, types: Mapping[str, str], dialect: Dialect
-) -> tuple[pyarrow.Table, list[Reject]]:
+) -> tuple[pyarrow.Table, Rejected]:
     """The wanted columns of a piece, each of its one type; nulls where the file has no such column, and for
-    NaN.
+    NaN. Raises UnfitError when a value contradicts a guessed type.
     """
     spelled = {name.lower(): name for name in piece.present}
     present = [spelled[name.lower()] for name in types if name.lower() in spelled]
-    rejects: list[Reject] = []
+    rejected = Rejected()
     if piece.range:
-        kinds = {name: given_type(types, name) or "text" for name in piece.range.columns}
-        done = work(
-            con, piece.range, dialect, RowPlan(piece.range.columns, kinds, select=piece.range.columns)
-        )
-        table, rejects = done.table.select(present), done.rejects
+        columns = piece.range.columns
+        kinds = {name: given_type(types, name) or "text" for name in columns}
+        guessed = piece.guessed.intersection(present)
+        done = work(con, piece.range, dialect, RowPlan(columns, kinds, select=columns, guessed=guessed))
+        table, rejected = done.table.select(present), Rejected(done.rejected, next(done.rejects(), None))
     else:
         table = _row_groups(piece, present)
     rows = table.num_rows
@@ -77,7 +91,7 @@ def table_of(
         )
         return con.sql(
             f"SELECT {values or 'true AS ' + quoted(_free(types))} FROM found"
-        ).to_arrow_table(), rejects
+        ).to_arrow_table(), rejected
     except duckdb.OutOfMemoryException:
         raise
     except duckdb.Error as error:

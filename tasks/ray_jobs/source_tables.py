@@ -4,9 +4,8 @@ case does not tell names apart.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import csv_survey
 import pyarrow
@@ -14,6 +13,7 @@ import pyarrow.parquet
 from column_types import SQL_TYPES
 from csv_grammar import Dialect
 from csv_source import Header, Range, open_bytes, read_header
+from guessed_types import Mapper, by_all, by_sample
 from lovage_job import BadInput, Job
 from lovage_paths import DataFile, input_files
 from row_plan import missing_column
@@ -30,6 +30,8 @@ class Source:
     files: list[DataFile]
     headers: list[Header | None]
     types: list[dict[str, str | None]]
+    # Of each file, the columns whose type is no more than a guess from a sample.
+    guessed: list[frozenset[str]]
     # The pieces of the files: ranges of a CSV, or row groups of a Parquet file.
     ranges: list[list[Range]]
     groups: list[list[tuple[int, int]]]
@@ -45,17 +47,17 @@ def opened(
     sources = []
     for number, text in enumerate(texts):
         files = input_files(job, text, field=field)
-        source = Source(text, files, [], [], [], [])
+        source = Source(text, files, [], [], [], [], [])
         for place, file in enumerate(files):
             share = Share(job, 0, 0.1).part(number / len(texts), (number + 1) / len(texts))
             share = share.part(place / len(files), (place + 1) / len(files))
-            _look(job, source, file, dialect, given, share)
+            _look(source, file, dialect, given, share)
         sources.append(source)
     return sources
 
 
 def _look(
-    job: Job, source: Source, file: DataFile, dialect: Dialect, given: Mapping[str, str], share: Share
+    source: Source, file: DataFile, dialect: Dialect, given: Mapping[str, str], share: Share
 ) -> None:
     if file.format == "parquet":
         try:
@@ -68,23 +70,51 @@ def _look(
         _refuse_twins(file.path, schema.names)
         source.headers.append(None)
         source.types.append({each.name: _kind(each.type) for each in schema})
+        source.guessed.append(frozenset())
         source.ranges.append([])
         source.groups.append(groups)
         return
     header = read_header(file.path, dialect)
-    ranges: list[Range] = []
-    # A file of a header alone has columns and no rows; the others may have some.
-    with contextlib.suppress(_Empty):
-        ranges = _scanned(job, file, header, dialect, share)
-    sampled = csv_survey.sampled_types(ranges, dialect) if ranges else {}
+    try:
+        ranges = csv_survey.scanned([file], [header], dialect, share)
+    except BadInput as error:
+        if error.code != "INPUT_DATASET_EMPTY":
+            raise
+        # A file of a header alone has columns and no rows; the others may have some.
+        ranges = []
+    sampled = by_sample(ranges, dialect).all if ranges else {}
     source.headers.append(header)
     source.types.append({name: given_type(given, name) or sampled.get(name) for name in header.columns})
+    source.guessed.append(
+        frozenset(name for name, kind in sampled.items() if kind != "text" and not given_type(given, name))
+    )
     source.ranges.append(ranges)
     source.groups.append([])
 
 
-class _Empty(Exception):
-    pass
+def surveyed(
+    sources: list[Source],
+    wanted: Iterable[str],
+    dialect: Dialect,
+    *,
+    mapper: Mapper,
+    size: int,
+    share: Share,
+) -> list[Source]:
+    """The sources with the types that all values of the ``wanted`` columns have, where they were guessed."""
+    names = {name.lower() for name in wanted}
+    found, files, done = [], sum(len(source.files) for source in sources), 0
+    for source in sources:
+        types = []
+        for ranges, known, guessed in zip(source.ranges, source.types, source.guessed, strict=True):
+            part, done = share.part(done / files, (done + 1) / files), done + 1
+            asked = [name for name in guessed if name.lower() in names]
+            more = (
+                by_all(ranges, dialect, asked, mapper=mapper, size=size, share=part).all if asked else {}
+            )
+            types.append({**known, **more})
+        found.append(replace(source, types=types, guessed=[frozenset()] * len(types)))
+    return found
 
 
 def _refuse_twins(path: str, names: list[str]) -> None:
@@ -98,22 +128,6 @@ def _refuse_twins(path: str, names: list[str]) -> None:
                 hint="give one of them another name",
             )
         seen[name.lower()] = name
-
-
-def _scanned(job: Job, file: DataFile, header: Header, dialect: Dialect, share: Share) -> list[Range]:
-    read = 0
-
-    def told(data: bytes) -> None:
-        nonlocal read
-        read += len(data)
-        share.report(read / file.size if file.size > 0 else 0, "scanning")
-
-    try:
-        return csv_survey.scanned(job, [file], [header], dialect, share=None, seen=told)
-    except BadInput as error:
-        if error.code == "INPUT_DATASET_EMPTY":
-            raise _Empty from None
-        raise
 
 
 def given_type(types: Mapping[str, str | None], name: str) -> str | None:

@@ -178,7 +178,7 @@ def _parquet(handle: IO[bytes], file: DataFile) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(handle)
     except (pa.ArrowException, OSError) as error:
-        raise BadInput("INPUT_PARQUET_BROKEN", f"{file.path}: {error}", value=file.path) from error
+        raise _fault(file, error) from None
 
 
 def _parquet_batches(
@@ -196,7 +196,14 @@ def _parquet_batches(
                 yield batch.slice(skip)
             skip = max(0, skip - batch.num_rows)
     except (pa.ArrowException, OSError) as error:
-        raise BadInput("INPUT_PARQUET_BROKEN", f"{file.path}: {error}", value=file.path) from error
+        raise _fault(file, error) from None
+
+
+def _fault(file: DataFile, error: Exception) -> Exception:
+    # Arrow has no other error for data that cannot be unpacked; one of the system has a number.
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    return BadInput("INPUT_PARQUET_BROKEN", f"{file.path}: {error}"[:1000], value=file.path)
 
 
 def _with_columns(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 
 import aggregate_data
+import csv_samples
+import csv_source
 import lovage_job
 import numpy
 import pandas
@@ -277,6 +279,29 @@ def test_times_with_a_zone_are_utc_wherever_the_program_runs(
     outcome = run_program("aggregate_data.py", request, ray=False, environ={"TZ": "Asia/Tokyo"})
     assert outcome.exit_code == 0, outcome.log[-2000:]
     assert (job_env.datasets / "out.csv").read_text() == "t_max\n2024-07-01 16:00:00\n"
+
+
+@pytest.mark.parametrize("early", ["7", ""])
+def test_a_key_that_a_sample_took_for_a_number_stays_as_it_is_written(
+    early: str, job_env: JobEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_source, "CHUNK_BYTES", 512)
+    monkeypatch.setattr(csv_samples, "RANGES", 1)
+    lines = ["zip,n", *[f"{early},1"] * 500, "007,1", "7,1"]
+    (job_env.datasets / "a.csv").write_text("\n".join(lines) + "\n")
+    request = {
+        "sources": ["a.csv"],
+        "output": "out/sums.csv",
+        "groupBy": ["zip"],
+        "aggregations": [{"function": "sum", "column": "n"}, {"function": "max", "column": "zip"}],
+    }
+    report = aggregate_data.main(aggregate_data.Request.model_validate(request), job_env.job)
+    groups = {row["zip"]: (row["n_sum"], row["zip_max"]) for row in report["preview"]}
+    assert groups == {
+        "007": (1, "007"),
+        **({"7": (501, "7")} if early else {"7": (1, "7"), None: (500, None)}),
+    }
+    assert report["rowsRead"] == 502 and report["rowsRejected"] == 0
 
 
 def test_one_column_without_a_value_is_still_a_row(job_env: JobEnv, run_program: RunProgram) -> None:

@@ -28,9 +28,10 @@ def read(path: Path, dialect: Dialect = PLAIN, size: int = 0) -> tuple[list[list
     rows: list[list[str | None]] = []
     rejects: list[Reject] = []
     for part in joined(ranges_of(path, dialect), size):
-        parsed = parse(read_range(part), part, dialect)
+        parsed, before = parse(read_range(part), part, dialect), len(rejects)
         rows += [list(row.values()) for row in parsed.table.to_pylist()]
-        rejects += parsed.rejects
+        rejects += parsed.rejects()
+        assert parsed.rejected == len(rejects) - before
     return rows, rejects
 
 

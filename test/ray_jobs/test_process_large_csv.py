@@ -6,10 +6,17 @@ import csv
 import os
 import random
 from pathlib import Path
+from typing import Any
 
+import csv_conversion
+import csv_samples
+import csv_source
+import guessed_types
 import pandas
+import process_large_csv
 import pyarrow.parquet
 import pytest
+import ray_stream
 from conftest import JobEnv, RunProgram
 
 
@@ -137,6 +144,91 @@ def test_csv_out_of_many_files_without_rejects(job_env: JobEnv, run_program: Run
     assert "5" not in (job_env.datasets / "all.csv").read_text(), "the old output stands"
 
 
+def run_here(job_env: JobEnv, text: str, output: str = "out.parquet", **request: object) -> dict[str, Any]:
+    """A run in this process, for which ranges of a few bytes are work for many."""
+    (job_env.datasets / "a.csv").write_text(text)
+    return process_large_csv.main(
+        process_large_csv.Request.model_validate({"dataset": "a.csv", "output": output, **request}), job_env.job
+    )
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sample that sees the beginning of the file alone, and every few rows in a part of their own."""
+    monkeypatch.setattr(ray_stream, "mapped", guessed_types.locally)
+    monkeypatch.setattr(ray_stream, "processes", lambda: 1)
+    monkeypatch.setattr(csv_source, "CHUNK_BYTES", 512)
+    monkeypatch.setattr(csv_samples, "RANGES", 1)
+    monkeypatch.setattr(csv_conversion, "range_size", lambda total, processes: 1000)
+
+
+@pytest.mark.usefixtures("small")
+def test_types_are_those_of_all_values_wherever_the_sample_lies(job_env: JobEnv) -> None:
+    names = {"zip": "00123", "score": "1.5", "word": "cheap", "day": "2024-01-02 10:00", "late": "7", "none": ""}
+    plain = {"zip": "8001", "score": "1", "word": "3", "day": "2024-01-01", "late": "", "none": ""}
+    rows = [plain] * 300 + [names] + [plain] * 10
+    text = "\n".join(",".join(row.values()) for row in [{n: n for n in names}, *rows]) + "\n"
+    report = run_here(job_env, text)
+    assert report["rowsRejected"] == 0 and report["rowsWritten"] == len(rows)
+    table = pyarrow.parquet.read_table(report["output"])
+    kinds = {name: str(kind) for name, kind in zip(table.column_names, table.schema.types, strict=True)}
+    assert kinds == {
+        "zip": "string",
+        "score": "double",
+        "word": "string",
+        "day": "timestamp[us]",
+        "late": "int64",
+        "none": "string",
+    }
+    assert table.column("zip")[300].as_py() == "00123" and table.column("late")[300].as_py() == 7
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("place", [3, 290])
+def test_a_few_strangers_in_a_column_that_an_expression_needs_are_rejects(job_env: JobEnv, place: int) -> None:
+    lines = ["id,price,note", *(f"{n},{n}.5,x" for n in range(300))]
+    lines[place] = f"{place - 1},n.a.,x"
+    report = run_here(job_env, "\n".join(lines) + "\n", filter="price > 10", select=["id"])
+    assert (report["rowsRead"], report["rowsRejected"], report["rowsWritten"]) == (300, 1, 290 - (place > 11))
+    assert report["firstRejects"][0]["line"] == place + 1
+    assert "price: 'n.a.' is not a number" in report["firstRejects"][0]["reason"]
+    # A column that no expression needs keeps all its values.
+    assert run_here(job_env, "\n".join(lines) + "\n", filter="id >= 0")["rowsRejected"] == 0
+
+
+@pytest.mark.usefixtures("small")
+def test_many_rejects_come_in_their_order_with_reasons_of_bounded_length(job_env: JobEnv) -> None:
+    long = "y" * 5000
+    lines = ["id,price"]
+    for n in range(2000):
+        lines.append((f"{n},{n}", f"{n},{long}", f'{n},"x', f"{n}", f"{n},-1")[n % 5])
+    report = run_here(
+        job_env,
+        "\n".join(lines) + "\n",
+        "out.csv",
+        types={"price": "text"},
+        derive={"size": "CAST(price AS INTEGER)"},
+    )
+    assert report["rowsRead"] == 2000 and report["rowsRejected"] == 1200 and report["rowsWritten"] == 800
+    with open(report["rejects"], newline="") as file:
+        rejects = list(csv.DictReader(file))
+    assert [int(r["line"]) for r in rejects] == [n + 2 for n in range(2000) if n % 5 in (1, 2, 3)]
+    assert max(len(r["reason"]) for r in rejects) <= 500
+    assert {r["reason"][:20] for r in rejects} == {
+        "an expression fails:",
+        "a quote is opened an",
+        "1 fields instead of ",
+    }
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("cell", ["1", '"a ""b"""'])
+def test_a_missing_value_alone_in_its_row_is_no_empty_line(job_env: JobEnv, cell: str) -> None:
+    report = run_here(job_env, f"a,b\n{cell},1\n,2\n{cell},3\n", "out.csv", select=["a"])
+    lines = Path(report["output"]).read_text().splitlines()
+    assert lines == ['"a"', cell, '""', cell]
+
+
 @pytest.mark.parametrize(
     ("content", "request_", "code", "words"),
     [
@@ -156,7 +248,11 @@ def test_csv_out_of_many_files_without_rejects(job_env: JobEnv, run_program: Run
         ("a,b\n1,2\n", {"types": {"a": "whole"}}, "INPUT_INVALID", "types.a"),
         ("a,b\n1,2\n", {"output": "out.txt"}, "INPUT_FORMAT_UNKNOWN", "out.txt"),
         ("a,b\n1,2\n", {"output": "../out.csv"}, "INPUT_PATH_OUTSIDE", "out.csv"),
-        ("a,b\n1,2\n", {"output": "a.csv"}, "INPUT_PATH_INVALID", "twice"),
+        ("a,b\n1,2\n", {"output": "a.csv"}, "INPUT_OUTPUT_IS_INPUT", "a.csv is read as the dataset"),
+        ("a,b\n1,2\n", {"rejects": "a.csv"}, "INPUT_OUTPUT_IS_INPUT", "rejects: "),
+        ("a,b\n1,2\n", {"output": "x.csv", "rejects": "x.csv"}, "INPUT_PATH_INVALID", "is the output"),
+        ("a,b\n1,2\n", {"dataset": ".", "output": "new.csv"}, "INPUT_OUTPUT_IS_INPUT", "next run"),
+        ("a\0,b\n1,2\n", {}, "INPUT_CSV_BROKEN", "line 1: the header has a NUL byte"),
         ("a,b\n1,2\n", {"dataset": "none.csv"}, "INPUT_DATASET_MISSING", "none.csv"),
         ("a,b\n", {}, "INPUT_DATASET_EMPTY", "no rows"),
         ("", {}, "INPUT_DATASET_EMPTY", "0 bytes"),

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow
 import pytest
 import sandboxed_sql
-from column_types import cast, inferred, misfit
+from column_types import cast, evidence, misfit
 from lovage_job import BadInput
 from row_plan import checked_plan
 from sandboxed_sql import checked_expression
@@ -232,7 +232,7 @@ def test_types_are_found_and_kept_exactly(con: duckdb.DuckDBPyConnection) -> Non
         "dates that are none": (["2024-13-02", None, None, None], "text"),
     }
     sample = pyarrow.table({name: values for name, (values, _) in columns.items()})
-    assert inferred(con, sample) == {name: kind for name, (_, kind) in columns.items()}
+    assert {n: e.kind() for n, e in evidence(con, sample).items()} == {name: kind for name, (_, kind) in columns.items()}
 
     def value(text: str, kind: str) -> tuple[object, bool]:
         con.register("one", pyarrow.table({"v": [text]}))
