@@ -15,7 +15,9 @@ const nullValues = z
 const types = z
   .record(z.string(), ColumnType)
   .default({})
-  .describe("Types of columns, by which rows are rejected that do not fit; default: the narrowest that all values fit");
+  .describe(
+    "Types of columns, by which rows are rejected that do not fit; default: the narrowest that all values fit",
+  );
 const output = z.string().describe("File that is written, in the datasets folder; ends in .parquet or .csv");
 // The programs wait for their workers most of the time; a whole CPU would be one that those lack.
 const resources = { cpus: 0.1 };
