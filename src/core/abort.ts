@@ -2,15 +2,22 @@
  * The promise's value, or a rejection with the signal's reason when that comes first. The promise itself goes on, and
  * what becomes of it is dropped.
  */
-export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const listener = () => reject(signal.reason);
-  signal.addEventListener("abort", listener, { once: true });
-  if (signal.aborted) listener();
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", listener);
-    promise.catch(() => {});
-  }
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  // Every job passes here: one promise instead of a race of several.
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    const done = () => signal.removeEventListener("abort", onAbort);
+    signal.addEventListener("abort", onAbort);
+    if (signal.aborted) onAbort();
+    promise.then(
+      (value) => {
+        done();
+        resolve(value);
+      },
+      (error) => {
+        done();
+        reject(error);
+      },
+    );
+  });
 }

@@ -81,7 +81,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       return handBackUnstarted(options, job, later, new DelayedError());
     }
     const controller = new AbortController();
-    const delivery = hold(options, job, id, token, controller.signal);
+    const delivery = new BullJob(options, job, token, controller.signal);
     held.set(id, { delivery, controller });
     try {
       const outcome = await options.run(delivery);
@@ -134,7 +134,9 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       worker.on("stalled", options.onStalled);
       worker.on("failed", (job) => {
         if (job?.id === undefined || job.deferredFailure === undefined) return;
-        options.onGivenUp(recordOf(broker, queue, job.id)).catch(options.onError);
+        const { id } = job;
+        const readRayJob = () => readField(broker, queue, id, jobFields.rayJob);
+        options.onGivenUp({ id, readRayJob }).catch(options.onError);
       });
       worker.on("lockRenewalFailed", (ids) => {
         for (const id of ids)
@@ -157,35 +159,71 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   };
 }
 
-function hold(options: ConsumerOptions, job: Job, id: string, token: string, signal: AbortSignal): HeldJob {
-  const { broker, queue } = options;
-  const key = broker.keys.job(queue, id);
-  return {
-    id,
-    task: job.name,
-    queue,
-    data: job.data,
+/** A class, since one is made for every job: an object of closures costs more than a ping. */
+class BullJob implements HeldJob {
+  readonly id: string;
+  readonly task: string;
+  readonly queue: string;
+  readonly data: unknown;
+  readonly attempt: number;
+  readonly attempts: number;
+  readonly enqueuedAt: number;
+  readonly firstStart: boolean;
+  readonly signal: AbortSignal;
+  readonly #options: ConsumerOptions;
+  readonly #job: Job;
+  readonly #token: string;
+
+  constructor(options: ConsumerOptions, job: Job, token: string, signal: AbortSignal) {
+    this.id = job.id ?? "";
+    this.task = job.name;
+    this.queue = options.queue;
+    this.data = job.data;
     // Only a failed attempt counts: a job handed back, or taken over after a crash, goes on with the same attempt.
-    attempt: job.attemptsMade + 1,
-    attempts: job.opts.attempts ?? 1,
-    enqueuedAt: job.timestamp,
-    firstStart: job.attemptsStarted <= 1,
-    signal,
-    progress: (progress) => job.updateProgress(progress),
-    log: (lines, cursor) =>
-      appendLog(broker, { queue, id, token }, { lines, cursor }, options.retention.logLines),
-    readLogCursor: async () => (await broker.redis.hget(key, jobFields.logCursor)) ?? undefined,
-    readRayJob: recordOf(broker, queue, id).readRayJob,
-    writeRayJob: (json) => setHeld(options, id, token, jobFields.rayJob, json),
-  };
+    this.attempt = job.attemptsMade + 1;
+    this.attempts = job.opts.attempts ?? 1;
+    this.enqueuedAt = job.timestamp;
+    this.firstStart = job.attemptsStarted <= 1;
+    this.signal = signal;
+    this.#options = options;
+    this.#job = job;
+    this.#token = token;
+  }
+
+  progress(progress: Progress): Promise<void> {
+    return this.#job.updateProgress(progress);
+  }
+
+  log(lines: readonly string[], cursor?: string): Promise<void> {
+    const { broker, queue, retention } = this.#options;
+    return appendLog(
+      broker,
+      { queue, id: this.id, token: this.#token },
+      { lines, cursor },
+      retention.logLines,
+    );
+  }
+
+  readLogCursor(): Promise<string | undefined> {
+    return readField(this.#options.broker, this.queue, this.id, jobFields.logCursor);
+  }
+
+  readRayJob(): Promise<string | undefined> {
+    return readField(this.#options.broker, this.queue, this.id, jobFields.rayJob);
+  }
+
+  writeRayJob(json: string): Promise<void> {
+    return setHeld(this.#options, this.id, this.#token, jobFields.rayJob, json);
+  }
 }
 
-function recordOf(broker: Broker, queue: string, id: string): Pick<HeldJob, "id" | "readRayJob"> {
-  const key = broker.keys.job(queue, id);
-  return {
-    id,
-    readRayJob: async () => (await broker.redis.hget(key, jobFields.rayJob)) ?? undefined,
-  };
+async function readField(
+  broker: Broker,
+  queue: string,
+  id: string,
+  field: string,
+): Promise<string | undefined> {
+  return (await broker.redis.hget(broker.keys.job(queue, id), field)) ?? undefined;
 }
 
 /** Turns an outcome that is no result into what BullMQ understands. */

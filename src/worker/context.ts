@@ -15,41 +15,58 @@ export interface ContextParts {
   workerName: string;
 }
 
-/** All that one running task may touch. What few tasks use is made when it is asked for. */
-export function createContext(parts: ContextParts, job: HeldJob, openLogger: () => TaskLogger): TaskContext {
-  const { broker, catalogue } = parts;
-  let logger: TaskLogger | undefined;
-  return {
-    job: {
-      id: job.id,
-      task: job.task,
-      queue: job.queue,
-      attempt: job.attempt,
-      attempts: job.attempts,
-      enqueuedAt: new Date(job.enqueuedAt),
-    },
-    worker: { name: parts.workerName },
-    signal: job.signal,
-    get logger() {
-      logger ??= openLogger();
-      return logger;
-    },
-    progress: (progress) => job.progress(progress),
-    log: (line) => job.log([line]),
-    async enqueue(name, input, options) {
-      const task = catalogue.get(name);
-      validate(task.input, input, "INPUT_INVALID", `the input of ${name}`);
-      const prepared = prepareJob(task, input, options);
-      await addJobs(broker, [prepared]);
-      return prepared.opts.jobId;
-    },
-    cluster: parts.cluster,
-    get broker() {
-      return createInspector(broker);
-    },
-    get memory() {
-      return createMemory(broker, job.task);
-    },
-    settings: parts.settings,
+/**
+ * All that one running task may touch. What few tasks use is made when it is asked for. Its functions can be taken out of
+ * it (`const { progress } = context`), so they are fields; getters on the class cost nothing where they are not used.
+ */
+export class JobContext implements TaskContext {
+  readonly #parts: ContextParts;
+  readonly #job: HeldJob;
+  readonly #openLogger: (job: HeldJob) => TaskLogger;
+  #logger: TaskLogger | undefined;
+  readonly worker: TaskContext["worker"];
+  readonly signal: AbortSignal;
+  readonly cluster: ClusterOperations;
+  readonly settings: TaskSettings;
+
+  constructor(parts: ContextParts, job: HeldJob, openLogger: (job: HeldJob) => TaskLogger) {
+    this.#parts = parts;
+    this.#job = job;
+    this.#openLogger = openLogger;
+    this.worker = { name: parts.workerName };
+    this.signal = job.signal;
+    this.cluster = parts.cluster;
+    this.settings = parts.settings;
+  }
+
+  get job(): TaskContext["job"] {
+    const { id, task, queue, attempt, attempts, enqueuedAt } = this.#job;
+    return { id, task, queue, attempt, attempts, enqueuedAt: new Date(enqueuedAt) };
+  }
+
+  get logger(): TaskLogger {
+    this.#logger ??= this.#openLogger(this.#job);
+    return this.#logger;
+  }
+
+  get broker(): TaskContext["broker"] {
+    return createInspector(this.#parts.broker);
+  }
+
+  get memory(): TaskContext["memory"] {
+    return createMemory(this.#parts.broker, this.#job.task);
+  }
+
+  readonly progress: TaskContext["progress"] = (progress) => this.#job.progress(progress);
+
+  readonly log: TaskContext["log"] = (line) => this.#job.log([line]);
+
+  readonly enqueue: TaskContext["enqueue"] = async (name, input, options) => {
+    const { broker, catalogue } = this.#parts;
+    const task = catalogue.get(name);
+    validate(task.input, input, "INPUT_INVALID", `the input of ${name}`);
+    const prepared = prepareJob(task, input, options);
+    await addJobs(broker, [prepared]);
+    return prepared.opts.jobId;
   };
 }

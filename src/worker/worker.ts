@@ -14,7 +14,7 @@ import { type AnyTask, type Catalogue, describeTask } from "../task/catalogue.ts
 import type { ClusterOperations, TaskSettings } from "../task/context.ts";
 import type { QueueName } from "../task/definition.ts";
 import { execute, type Outcome } from "../task/execute.ts";
-import { createContext } from "./context.ts";
+import { JobContext } from "./context.ts";
 
 export interface WorkerOptions {
   name: string;
@@ -51,7 +51,7 @@ export function createWorker(options: WorkerOptions): Service {
   const contextParts = { ...options, workerName: options.name };
   const executors = {
     catalogue,
-    context: (_task: AnyTask, job: HeldJob) => createContext(contextParts, job, () => log(job)),
+    context: (_task: AnyTask, job: HeldJob) => new JobContext(contextParts, job, log),
     async runRayJob(task: AnyTask, input: unknown, job: HeldJob) {
       if (task.ray === undefined)
         throw new LovageError("TASK_INVALID", `${task.name} has neither run nor program`);
@@ -68,7 +68,17 @@ export function createWorker(options: WorkerOptions): Service {
 
   function rayHost(job: HeldJob): RayHost {
     const onRayJob = (submissionId: string) => void rayJobs.set(job, submissionId);
-    return { ...job, logger: log(job), stops, onRayJob };
+    return {
+      signal: job.signal,
+      logger: log(job),
+      progress: (progress) => job.progress(progress),
+      log: (lines, cursor) => job.log(lines, cursor),
+      readLogCursor: () => job.readLogCursor(),
+      readRayJob: () => job.readRayJob(),
+      writeRayJob: (json) => job.writeRayJob(json),
+      stops,
+      onRayJob,
+    };
   }
 
   async function run(job: HeldJob): Promise<Outcome> {
@@ -82,7 +92,7 @@ export function createWorker(options: WorkerOptions): Service {
   /** The one place that every ending without a result passes: no Ray job goes on for a job that is over. */
   async function leaveToReaper(job: Pick<HeldJob, "id" | "readRayJob">): Promise<void> {
     try {
-      await options.rayRunner.leaveToReaper({ readRayJob: job.readRayJob, stops });
+      await options.rayRunner.leaveToReaper({ readRayJob: () => job.readRayJob(), stops });
     } catch (error) {
       logger.error({ job: job.id, err: error }, "the job's Ray job may run on: its record cannot be used");
     }
