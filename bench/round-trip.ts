@@ -17,9 +17,9 @@ const method =
   "Raw is `queue.add` and `job.waitUntilFinished(queueEvents)`; Lovage is `client.enqueue` and `job.result()`.";
 
 const { json, counts } = readArguments({
-  calls: { normal: 1000, quick: 200 },
+  calls: { normal: 4000, quick: 200 },
   rounds: { normal: 10, quick: 4 },
-  "warm-up": { normal: 500, quick: 200 },
+  "warm-up": { normal: 2000, quick: 200 },
 });
 
 await onGround(async (ground) => {

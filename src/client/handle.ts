@@ -170,7 +170,8 @@ export function createHandle<Output>(
         return ended.output as Output;
       } finally {
         clearTimeout(timer);
-        over.abort();
+        // A reason of its own: by default each would be an exception with a stack.
+        over.abort("over");
       }
     },
     cancel: (reason = "cancelled by the caller") => inTime(cancelJob(broker, { queue, id }, reason)),

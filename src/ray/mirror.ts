@@ -22,6 +22,12 @@ export interface Mirror {
   stop(): Promise<void>;
 }
 
+/**
+ * The log is followed from this time on, in milliseconds: Ray's socket tells of a line one to two and a half seconds late,
+ * and a Ray job that ends sooner is spared it. Its log is read as a whole.
+ */
+const firstLook = 1000;
+
 /** How often lines and progress go to Redis, in milliseconds, however fast a program prints. */
 const flushInterval = 400;
 
@@ -70,6 +76,7 @@ export function followLog(client: RayClient, submissionId: string, from: number,
   }
 
   async function follow(): Promise<void> {
+    await pauseUnlessAborted(firstLook, AbortSignal.any([stopper.signal, hurry.signal])).catch(() => {});
     for (let pause = 500; !stopper.signal.aborted; pause = Math.min(pause * 2, 10_000)) {
       try {
         for await (const piece of client.tail(submissionId, { from: consumed, signal: stopper.signal })) {

@@ -9,8 +9,12 @@ import { pauseUnlessAborted } from "./patience.ts";
 import { type RayRecord, writeRecord } from "./record.ts";
 import { stopRayJob } from "./stop.ts";
 
-/** Status polls: often while a short Ray job may end any moment, then at about a tenth of its age. Milliseconds. */
-const poll = { first: 100, oftenFor: 5000, factor: 1.1, most: 5000 };
+/**
+ * A Ray job is looked at each time it has become older by three hundredths, so its end is noticed late by no more than that:
+ * about sixty looks in the first five seconds. None while the program's Python starts,
+ * which takes half a second: each look takes CPU from it on a small head. Milliseconds.
+ */
+const poll = { first: 700, least: 20, most: 5000, ofAge: 0.03, withResult: 100 };
 
 /** A 404 may be a hiccup of a restarting head; so many in a row are not. */
 const missesBeforeLost = 3;
@@ -24,7 +28,6 @@ export async function watch(
   host: RayHost,
 ): Promise<RayJob> {
   const begun = Date.now();
-  let interval = poll.first;
   let misses = 0;
   for (;;) {
     const rayJob = await find(parts, record.submissionId, host);
@@ -47,8 +50,10 @@ export async function watch(
     }
     // With the result in hand only the status is waited for.
     const near = mirror.result !== undefined || mirror.failure !== undefined;
-    await pauseUnlessAborted(near ? poll.first : interval, host.signal);
-    if (Date.now() - begun > poll.oftenFor) interval = Math.min(interval * poll.factor, poll.most);
+    const most = near ? poll.withResult : poll.most;
+    const age = Date.now() - begun;
+    const interval = age < poll.first ? poll.first : Math.min(most, Math.max(poll.least, age * poll.ofAge));
+    await pauseUnlessAborted(interval, host.signal);
   }
 }
 
