@@ -49,7 +49,13 @@ def csv_names(handle: IO[bytes], file: DataFile) -> list[str]:
 
 
 def csv_batches(
-    handle: IO[bytes], file: DataFile, names: list[str], columns: Sequence[str] | None, skip: int, *, raw: bool
+    handle: IO[bytes],
+    file: DataFile,
+    names: list[str],
+    columns: Sequence[str] | None,
+    skip: int,
+    *,
+    raw: bool,
 ) -> Iterator[pa.RecordBatch]:
     """Rows from row ``skip`` on, those of ``columns`` that there are; ``raw`` leaves the texts as they are."""
     there = names if columns is None else [c for c in columns if c in names]

@@ -6,56 +6,27 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import itertools
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
-import pyarrow.csv
-import pyarrow.parquet
 import row_sink
 import sandboxed_sql
 from column_types import resolved
 from csv_grammar import Dialect
-from csv_rows import Reject
+from csv_parts import FIRST_REJECTS, Part, PartResult, part_path, work_part
 from csv_source import Range, broken, joined
 from csv_survey import no_rows
 from guessed_types import Guess, Mapper, by_all, by_sample
 from lovage_job import Job, JobError
 from lovage_paths import DataFile, atomic_output, scratch_folder
 from row_plan import RowPlan, output_schema
-from row_sink import CsvSink, ParquetSink, write_csv_rows
-from row_work import UnfitError, work
+from row_sink import CsvSink, ParquetSink
+from row_work import UnfitError
 from shares import Share
 
 MAX_RANGE_BYTES = 32 * 1024 * 1024
-FIRST_REJECTS = 5
-"""So many rejects a report shows."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """One range of the work, as it is sent to a process; its results lie in ``folder`` under its number."""
-
-    number: int
-    range: Range
-    folder: str
-    format: str
-    plan: RowPlan
-    dialect: Dialect
-
-
-@dataclass(frozen=True)
-class PartResult:
-    """The counts of a part, and its first rejects."""
-
-    number: int
-    bytes: int
-    written: int
-    filtered: int
-    rejected: int
-    first: list[Reject]
 
 
 @dataclass
@@ -86,37 +57,12 @@ def range_size(total: int, processes: int) -> int:
     return max(4 * 1024 * 1024, min(MAX_RANGE_BYTES, total // (4 * max(1, processes))))
 
 
-def work_part(part: Part) -> PartResult:
-    """Works on one part, in whatever process, and leaves its rows and rejects in the part's folder."""
-    with contextlib.closing(sandboxed_sql.connect()) as con:
-        done = work(con, part.range, part.dialect, part.plan)
-    with _renamed(_part_path(part.folder, part.number, part.format)) as partial:
-        if part.format == "parquet":
-            pyarrow.parquet.write_table(done.table, partial)
-        else:
-            write_csv_rows(done.table, partial)
-    first: list[Reject] = []
-    if done.rejected:
-        with _renamed(_part_path(part.folder, part.number, "rejects")) as partial:
-            first = _write_rejects(partial, part.range.path, done.rejects())
-    return PartResult(
-        part.number,
-        part.range.end - part.range.start,
-        done.table.num_rows,
-        done.filtered,
-        done.rejected,
-        first,
-    )
-
-
 class Planner(Protocol):
     """Makes a plan of the types that all values have, and those that most have; ``guessed`` are the columns
     whose type is only known of a sample.
     """
 
-    def __call__(
-        self, all: dict[str, str], most: dict[str, str], guessed: frozenset[str], /
-    ) -> RowPlan: ...
+    def __call__(self, all: dict[str, str], most: dict[str, str], guessed: frozenset[str], /) -> RowPlan: ...
 
 
 def convert_guessing(
@@ -147,9 +93,7 @@ def convert_guessing(
     size = range_size(sum(each.end - each.start for each in ranges), processes())
     with contextlib.suppress(UnfitError):
         return convert(job, ranges, plan, dialect, target, mapper=mapper, size=size, share=share), plan
-    everything = by_all(
-        ranges, dialect, guessed, mapper=mapper, size=size, share=share.rest().part(0, 0.3)
-    )
+    everything = by_all(ranges, dialect, guessed, mapper=mapper, size=size, share=share.rest().part(0, 0.3))
     plan = plan_of(guess.updated(everything), frozenset())
     return convert(job, ranges, plan, dialect, target, mapper=mapper, size=size, share=share.rest()), plan
 
@@ -223,11 +167,11 @@ def convert(
 
 
 def _append(sink: CsvSink | ParquetSink, rejected: Any, folder: str, kind: str, result: PartResult) -> None:
-    path = _part_path(folder, result.number, kind)
+    path = part_path(folder, result.number, kind)
     sink.add(path, result.written)
     os.unlink(path)
     if result.rejected:
-        path = _part_path(folder, result.number, "rejects")
+        path = part_path(folder, result.number, "rejects")
         with open(path, encoding="utf-8", newline="") as part:
             while text := part.read(1024 * 1024):
                 rejected.write(text)
@@ -254,25 +198,3 @@ def _too_many(totals: Totals, most: int) -> JobError:
         hint="mend the file, give its columns other types, or raise maxRejects",
         retry=False,
     )
-
-
-def _part_path(folder: str, number: int, kind: str) -> str:
-    return os.path.join(folder, f"{number:08d}.{kind}")
-
-
-@contextlib.contextmanager
-def _renamed(path: str) -> Iterator[str]:
-    # A task that Ray runs a second time, while its first try still lives, must not write into the same file.
-    partial = f"{path}.{os.getpid()}"
-    yield partial
-    os.replace(partial, path)
-
-
-def _write_rejects(path: str, source: str, rejects: Iterator[Reject]) -> list[Reject]:
-    """Writes them one by one, and gives the first."""
-    first = list(itertools.islice(rejects, FIRST_REJECTS))
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        for each in itertools.chain(first, rejects):
-            writer.writerow([source, each.line, each.column or "", each.reason, each.text])
-    return first

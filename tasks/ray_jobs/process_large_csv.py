@@ -115,7 +115,9 @@ def _places(request: Request, job: Job) -> tuple[str, str, list[DataFile]]:
         job, request.rejects or request.output + REJECTS_SUFFIX, field="rejects", folder=False
     )
     if rejects == output:
-        raise BadInput("INPUT_PATH_INVALID", f"rejects: {rejects} is the output", field="rejects", value=rejects)
+        raise BadInput(
+            "INPUT_PATH_INVALID", f"rejects: {rejects} is the output", field="rejects", value=rejects
+        )
     files = input_files(job, request.dataset, field="dataset")
     for field, path in (("output", output), ("rejects", rejects)):
         refuse_output_in_dataset(job, path, request.dataset, files, field=field)

@@ -56,9 +56,7 @@ def opened(
     return sources
 
 
-def _look(
-    source: Source, file: DataFile, dialect: Dialect, given: Mapping[str, str], share: Share
-) -> None:
+def _look(source: Source, file: DataFile, dialect: Dialect, given: Mapping[str, str], share: Share) -> None:
     if file.format == "parquet":
         try:
             with open_bytes(file.path) as handle:
@@ -109,9 +107,7 @@ def surveyed(
         for ranges, known, guessed in zip(source.ranges, source.types, source.guessed, strict=True):
             part, done = share.part(done / files, (done + 1) / files), done + 1
             asked = [name for name in guessed if name.lower() in names]
-            more = (
-                by_all(ranges, dialect, asked, mapper=mapper, size=size, share=part).all if asked else {}
-            )
+            more = by_all(ranges, dialect, asked, mapper=mapper, size=size, share=part).all if asked else {}
             types.append({**known, **more})
         found.append(replace(source, types=types, guessed=[frozenset()] * len(types)))
     return found

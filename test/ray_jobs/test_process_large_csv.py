@@ -148,7 +148,8 @@ def run_here(job_env: JobEnv, text: str, output: str = "out.parquet", **request:
     """A run in this process, for which ranges of a few bytes are work for many."""
     (job_env.datasets / "a.csv").write_text(text)
     return process_large_csv.main(
-        process_large_csv.Request.model_validate({"dataset": "a.csv", "output": output, **request}), job_env.job
+        process_large_csv.Request.model_validate({"dataset": "a.csv", "output": output, **request}),
+        job_env.job,
     )
 
 
@@ -164,7 +165,14 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("small")
 def test_types_are_those_of_all_values_wherever_the_sample_lies(job_env: JobEnv) -> None:
-    names = {"zip": "00123", "score": "1.5", "word": "cheap", "day": "2024-01-02 10:00", "late": "7", "none": ""}
+    names = {
+        "zip": "00123",
+        "score": "1.5",
+        "word": "cheap",
+        "day": "2024-01-02 10:00",
+        "late": "7",
+        "none": "",
+    }
     plain = {"zip": "8001", "score": "1", "word": "3", "day": "2024-01-01", "late": "", "none": ""}
     rows = [plain] * 300 + [names] + [plain] * 10
     text = "\n".join(",".join(row.values()) for row in [{n: n for n in names}, *rows]) + "\n"
@@ -185,7 +193,9 @@ def test_types_are_those_of_all_values_wherever_the_sample_lies(job_env: JobEnv)
 
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("place", [3, 290])
-def test_a_few_strangers_in_a_column_that_an_expression_needs_are_rejects(job_env: JobEnv, place: int) -> None:
+def test_a_few_strangers_in_a_column_that_an_expression_needs_are_rejects(
+    job_env: JobEnv, place: int
+) -> None:
     lines = ["id,price,note", *(f"{n},{n}.5,x" for n in range(300))]
     lines[place] = f"{place - 1},n.a.,x"
     report = run_here(job_env, "\n".join(lines) + "\n", filter="price > 10", select=["id"])
