@@ -10,9 +10,9 @@ import { type RayRecord, writeRecord } from "./record.ts";
 import { stopRayJob } from "./stop.ts";
 
 /**
- * A Ray job is looked at each time it has become older by three hundredths, so its end is noticed late by no more than that:
- * about sixty looks in the first five seconds. None while the program's Python starts,
- * which takes half a second: each look takes CPU from it on a small head. Milliseconds.
+ * A Ray job is looked at each time it has become older by three hundredths, so its end is noticed late by no more than
+ * that: about sixty looks in the first five seconds. After the very first look there is none while the program's Python
+ * starts, which takes half a second and more: each takes CPU from it on a small head. Milliseconds.
  */
 const poll = { first: 700, least: 20, most: 5000, ofAge: 0.03, withResult: 100 };
 
