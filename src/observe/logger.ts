@@ -16,6 +16,13 @@ export interface LoggerOptions {
 /** What must never reach a log, wherever in the fields it stands. */
 const secretPaths = ["password", "token", "authorization", "*.password", "*.token", "*.authorization"];
 
+/** What the process' loggers still have to write when it ends. */
+const atExit: (() => void)[] = [];
+
+function writeAtExit(): void {
+  for (const write of atExit) write();
+}
+
 /**
  * A child for a line a busy worker writes thousands of times a second, with numbers and names for fields and nothing
  * else: looking for secrets in it costs as much as writing it.
@@ -36,7 +43,8 @@ export async function createLogger(options: LoggerOptions): Promise<Logger> {
   if (!pretty) {
     const destination = pino.destination({ dest: 1, sync: false, maxWrite: 64 * 1024 });
     const lines = gathered(destination);
-    process.once("exit", () => {
+    if (atExit.length === 0) process.once("exit", writeAtExit);
+    atExit.push(() => {
       lines.flush();
       destination.flushSync();
     });
