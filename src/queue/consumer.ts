@@ -159,7 +159,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   };
 }
 
-/** A class, since one is made for every job: an object of closures costs more than a ping. */
+/** A class, since one is made for every job: the closures of an object literal would be made anew each time. */
 class BullJob implements HeldJob {
   readonly id: string;
   readonly task: string;

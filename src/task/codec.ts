@@ -4,7 +4,7 @@ import { LovageError } from "../core/errors.ts";
 /** The version of the wire format. A worker refuses what is newer, so that an old one never misreads a new job. */
 export const wireVersion = 1;
 
-// Unknown fields, of a newer release, are dropped: loose objects would keep them, and take three times as long to check.
+// Unknown fields, of a newer release, are dropped. Loose objects would keep them, and cost more at every job.
 const Meta = z.object({
   /** Milliseconds since 1970 after which the job must not be started. */
   expiresAt: z.number().optional(),

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 import lovage_job
@@ -58,6 +58,7 @@ class Request(lovage_job.Model):
 
 
 def main(request: Request, job: Job) -> dict[str, object]:
+    began = time.monotonic()
     # Loaded only now: an input that does not validate is refused without the wait.
     import csv_conversion
     import ray_stream
@@ -79,79 +80,78 @@ def main(request: Request, job: Job) -> dict[str, object]:
     local = total <= LOCAL_BYTES
     size = csv_conversion.range_size(total, 1 if local else ray_stream.processes())
     mapper = locally if local else ray_stream.mapped
-    share = Share(job, 0.1, 0.99)
+    run, share = _Run(request, job, output, dialect, mapper, size, began), Share(job, 0.1, 0.99)
     try:
-        report = _run(request, job, sources, aggregation, output, mapper, size, share)
+        report = run.report(sources, aggregation, share)
     except UnfitError:
         # Where a sample lay is to make no difference to the result.
         sources = source_tables.surveyed(
             sources, aggregation.types, dialect, mapper=mapper, size=size, share=share.rest().part(0, 0.3)
         )
-        aggregation = _aggregation(request, sources)
-        report = _run(request, job, sources, aggregation, output, mapper, size, share.rest())
+        report = run.report(sources, _aggregation(request, sources), share.rest())
     job.progress(1, "done")
     return report
 
 
-def _run(
-    request: Request,
-    job: Job,
-    sources: list[Any],
-    aggregation: Any,
-    output: str,
-    mapper: Any,
-    size: int,
-    share: Share,
-) -> dict[str, object]:
-    """Raises UnfitError when a value contradicts a guessed type."""
-    import aggregation_steps as steps
-    import row_sink
-    import source_pieces
-    from bounded_report import bounded
+@dataclass(frozen=True)
+class _Run:
+    """What stays the same when the work is done a second time, with other types."""
 
-    began = time.monotonic()
-    kind, dialect = row_sink.format_of(output), Dialect(request.delimiter, tuple(request.null_values))
-    pieces = source_pieces.pieces_of(sources, size)
-    total = sum(piece.bytes for piece in pieces)
-    partitions = min(32, math.ceil(total / PARTITION_BYTES)) if request.group_by and total else 1
-    rows, rejected = [0] * len(sources), [0] * len(sources)
-    # A folder of its own: tasks of an earlier run may still leave their states in theirs.
-    with scratch_folder(job, output) as folder:
-        step = steps.Work(0, None, aggregation, dialect, folder, partitions)
-        works = [replace(step, number=n, piece=piece) for n, piece in enumerate(pieces)]
-        done_bytes = 0
-        for done in mapper(works, steps.piece_states):
-            piece = pieces[done.number]
-            rows[piece.source] += done.rows
-            rejected[piece.source] += done.rejected
-            if done.first and sum(rejected) > request.max_rejects:
-                error = broken(piece.path, done.first.line, done.first.reason)
-                error.hint = (
-                    "mend the file, give the column another type by `types`, or allow some by `maxRejects`"
-                )
-                raise error
-            done_bytes += piece.bytes
-            share.report(0.8 * done_bytes / total, "aggregating", rowsRead=sum(rows) + sum(rejected))
-        if sum(rows) == 0:
-            raise lovage_job.BadInput("INPUT_DATASET_EMPTY", "the sources have no rows", field="sources")
-        _merge([replace(step, number=n) for n in range(partitions)], share.part(0.8, 0.95), mapper)
-        with atomic_output(output) as partial:
-            written = steps.written(step, partial, kind, share.part(0.95, 1), preview=PREVIEW_ROWS)
-    report = {
-        "output": output,
-        "format": kind,
-        "groups": written.groups,
-        "columns": written.columns,
-        "rowsRead": sum(rows) + sum(rejected),
-        "rowsRejected": sum(rejected),
-        "sources": [
-            {"source": s.text, "files": len(s.files), "rowsRead": r + x, "rowsRejected": x}
-            for s, r, x in zip(sources, rows, rejected, strict=True)
-        ],
-        "preview": [{name: _shown(value) for name, value in row.items()} for row in written.preview],
-        "seconds": round(time.monotonic() - began, 3),
-    }
-    return bounded(report, output, ("columns", "sources", "preview"))
+    request: Request
+    job: Job
+    output: str
+    dialect: Dialect
+    mapper: Any
+    size: int
+    began: float
+
+    def report(self, sources: list[Any], aggregation: Any, share: Share) -> dict[str, object]:
+        """Raises UnfitError when a value contradicts a guessed type."""
+        import aggregation_steps as steps
+        import row_sink
+        import source_pieces
+        from bounded_report import bounded
+
+        request, output, mapper = self.request, self.output, self.mapper
+        kind, pieces = row_sink.format_of(output), source_pieces.pieces_of(sources, self.size)
+        total = sum(piece.bytes for piece in pieces)
+        partitions = min(32, math.ceil(total / PARTITION_BYTES)) if request.group_by and total else 1
+        rows, rejected = [0] * len(sources), [0] * len(sources)
+        # A folder of its own: tasks of an earlier run may still leave their states in theirs.
+        with scratch_folder(self.job, output) as folder:
+            step = steps.Work(0, None, aggregation, self.dialect, folder, partitions)
+            works = [replace(step, number=n, piece=piece) for n, piece in enumerate(pieces)]
+            done_bytes = 0
+            for done in mapper(works, steps.piece_states):
+                piece = pieces[done.number]
+                rows[piece.source] += done.rows
+                rejected[piece.source] += done.rejected
+                if done.first and sum(rejected) > request.max_rejects:
+                    error = broken(piece.path, done.first.line, done.first.reason)
+                    error.hint = "mend the file, give the column another type by `types`, or allow some by `maxRejects`"
+                    raise error
+                done_bytes += piece.bytes
+                share.report(0.8 * done_bytes / total, "aggregating", rowsRead=sum(rows) + sum(rejected))
+            if sum(rows) == 0:
+                raise lovage_job.BadInput("INPUT_DATASET_EMPTY", "the sources have no rows", field="sources")
+            _merge([replace(step, number=n) for n in range(partitions)], share.part(0.8, 0.95), mapper)
+            with atomic_output(output) as partial:
+                written = steps.written(step, partial, kind, share.part(0.95, 1), preview=PREVIEW_ROWS)
+        report = {
+            "output": output,
+            "format": kind,
+            "groups": written.groups,
+            "columns": written.columns,
+            "rowsRead": sum(rows) + sum(rejected),
+            "rowsRejected": sum(rejected),
+            "sources": [
+                {"source": s.text, "files": len(s.files), "rowsRead": r + x, "rowsRejected": x}
+                for s, r, x in zip(sources, rows, rejected, strict=True)
+            ],
+            "preview": [{name: _shown(value) for name, value in row.items()} for row in written.preview],
+            "seconds": round(time.monotonic() - self.began, 3),
+        }
+        return bounded(report, output, ("columns", "sources", "preview"))
 
 
 def _aggregation(request: Request, sources: list[Any]) -> Any:

@@ -132,19 +132,21 @@ class Evidence:
         would change.
         """
         most = strangers * self.filled
-        fit = {kind: count <= most for kind, count in zip(_GUESSED, self.unfit, strict=True)}
+        unfit = dict(zip(_GUESSED, self.unfit, strict=True))
+        fit = {kind: count <= most for kind, count in unfit.items()}
         if not self.filled:
             return None
         if not self.numbers:
             return "number"
         if not self.zeros:
-            if fit["integer"]:
+            # Where strangers are let pass, a number such as 1.5 is none: the wider type has room for it.
+            if fit["integer"] and unfit["integer"] <= unfit["number"]:
                 return "integer"
             if fit["number"] and not self.long:
                 return "number"
         if self.untrue <= most:
             return "boolean"
-        if fit["date"]:
+        if fit["date"] and unfit["date"] <= unfit["timestamp"]:
             return "date"
         return "timestamp" if fit["timestamp"] else "text"
 
@@ -162,16 +164,17 @@ def evidence(
 
 def _evidence(con: duckdb.DuckDBPyConnection, name: str) -> Evidence:
     text = f"trim({quoted(name)})"
-    unfit = ", ".join(f"count(*) FILTER (WHERE {misfit(name, kind)})" for kind in _GUESSED)
-    row = con.execute(
-        f"SELECT count(*) FILTER (WHERE NOT {missing(name, 'date')}), "
-        f"count(*) FILTER (WHERE NOT {missing(name, 'number')}), "
-        f"count(*) FILTER (WHERE regexp_full_match({text}, '{_LEADING_ZERO}')), "
-        f"count(*) FILTER (WHERE regexp_full_match({text}, '{_LONG}')), "
+    speaking = [
+        unfit(name, "text"),
+        f"NOT {missing(name, 'number')}",
+        f"regexp_full_match({text}, '{_LEADING_ZERO}')",
+        f"regexp_full_match({text}, '{_LONG}')",
         # 0 and 1 alone are rather numbers, t and f rather codes.
-        f"count(*) FILTER (WHERE NOT {missing(name, 'boolean')} AND lower({text}) NOT IN ('true', 'false')), "
-        f"{unfit} FROM sample"
-    ).fetchall()[0]
+        unfit(name, "boolean"),
+        *(misfit(name, kind) for kind in _GUESSED),
+    ]
+    counts = ", ".join(f"count(*) FILTER (WHERE {each})" for each in speaking)
+    row = con.execute(f"SELECT {counts} FROM sample").fetchall()[0]
     return Evidence(*row[:5], tuple(row[5:]))
 
 

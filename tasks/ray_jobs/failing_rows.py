@@ -38,7 +38,6 @@ def evaluated(
     except duckdb.Error as error:
         # TRY did not find the row that fails: halving does.
         _check_memory(error)
-        con.unregister("suspects")
         suspects, tables = con.sql(f"SELECT * FROM {sound}").to_arrow_table(), []
     finally:
         con.unregister("suspects")

@@ -73,6 +73,8 @@ def test_a_whole_run(job_env: JobEnv, run_program: RunProgram) -> None:
         },
         "filter": "total > 50 OR price IS NULL",
         "select": ["id", "city", "total", "month", "note"],
+        # Without it the column would be of numbers, since 2.5 is one; `price` is found out from nearly all values.
+        "types": {"quantity": "integer"},
     }
     outcome = run_program("process_large_csv.py", {**request, "select": [*request["select"], "share"]})
     assert outcome.exit_code == 0, outcome.log[-3000:]
@@ -204,6 +206,17 @@ def test_a_few_strangers_in_a_column_that_an_expression_needs_are_rejects(
     assert "price: 'n.a.' is not a number" in report["firstRejects"][0]["reason"]
     # A column that no expression needs keeps all its values.
     assert run_here(job_env, "\n".join(lines) + "\n", filter="id >= 0")["rowsRejected"] == 0
+
+
+@pytest.mark.usefixtures("small")
+def test_for_the_sake_of_strangers_no_number_and_no_time_is_refused(job_env: JobEnv) -> None:
+    lines = ["price,day", *(f"{n},2024-01-{n % 28 + 1:02}" for n in range(200))]
+    lines[50:60] = ["1.5,2024-01-01 10:00"] * 10
+    lines[60] = "n.a.,then"
+    report = run_here(job_env, "\n".join(lines) + "\n", filter="price >= 0 AND day >= DATE '2024-01-01'")
+    assert (report["rowsRejected"], report["rowsWritten"]) == (1, 199)
+    kinds = {column["name"]: column["type"] for column in report["columns"]}
+    assert kinds == {"price": "double", "day": "timestamp[us]"}
 
 
 @pytest.mark.usefixtures("small")
