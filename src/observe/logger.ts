@@ -41,13 +41,10 @@ export async function createLogger(options: LoggerOptions): Promise<Logger> {
   };
   const pretty = options.format === "pretty" || (options.format === "auto" && process.stdout.isTTY);
   if (!pretty) {
-    const destination = pino.destination({ dest: 1, sync: false, maxWrite: 64 * 1024 });
-    const lines = gathered(destination);
+    // Synchronous: a write in the background that the process' exit overtakes is lost.
+    const lines = gathered(pino.destination({ dest: 1, sync: true }));
     if (atExit.length === 0) process.once("exit", writeAtExit);
-    atExit.push(() => {
-      lines.flush();
-      destination.flushSync();
-    });
+    atExit.push(lines.flush);
     return pino(settings, lines);
   }
   // Loaded here only: a worker whose log is JSON does not pay for it.
