@@ -1,9 +1,10 @@
 import { type Duration, toMilliseconds } from "../core/durations.ts";
 import { findQueue, openBroker } from "../queue/broker.ts";
 import { type RedisSettings, withDeadline } from "../queue/connection.ts";
+import type { EnqueueOptions } from "../queue/enqueue-options.ts";
 import { createJobEvents } from "../queue/events.ts";
 import { createInspector } from "../queue/inspector.ts";
-import { addJobs, type EnqueueOptions, prepareJob } from "../queue/producer.ts";
+import { addJobs, prepareJob } from "../queue/producer.ts";
 import { readSnapshot } from "../queue/snapshot.ts";
 import type { Catalogue, TaskManifest, TaskTypes } from "../task/catalogue.ts";
 import type { BrokerOperations } from "../task/context.ts";

@@ -3,7 +3,7 @@ export { type ErrorCode, type ErrorRecord, errorCodes, LovageError } from "../co
 export type { Progress } from "../core/progress.ts";
 export { type JobState, jobStates } from "../core/states.ts";
 export type { RedisSettings } from "../queue/connection.ts";
-export type { EnqueueOptions } from "../queue/producer.ts";
+export type { Deduplication, EnqueueOptions } from "../queue/enqueue-options.ts";
 export type { JobSnapshot } from "../queue/snapshot.ts";
 export { type Call, type Client, type ClientOptions, createClient } from "./client.ts";
 export type { JobHandle } from "./handle.ts";

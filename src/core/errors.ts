@@ -1,15 +1,20 @@
 /** Every code Lovage itself raises, whether another attempt can help, and what it means. Codes are never reused. */
 export const errorCodes = {
   CATALOGUE_EMPTY: { retryable: false, meaning: "No worker has published its tasks in this Redis yet." },
+  CHILD_LOST: { retryable: false, meaning: "A job that a workflow called is gone without a result." },
   CONFIG_INVALID: { retryable: false, meaning: "The environment or .env has faults; all are listed." },
+  CONTROL_TIMEOUT: { retryable: true, meaning: "A worker did not answer a request in time." },
   DATA_TOO_LARGE: { retryable: false, meaning: "An input or a result is larger than its limit." },
   DEADLINE_EXCEEDED: { retryable: true, meaning: "A wait or a run took longer than its deadline." },
+  IDEMPOTENCY_CONFLICT: { retryable: false, meaning: "The idempotency key was used with another input." },
   INPUT_INVALID: { retryable: false, meaning: "The input does not fit the task's schema." },
   INTERRUPTED: { retryable: false, meaning: "Ctrl-C ended a command that waited; the job goes on." },
+  ISOLATED_RUN_DIED: { retryable: true, meaning: "The process of an isolated task ended without an answer." },
   JOB_AMBIGUOUS: { retryable: false, meaning: "Several queues have a job of this id." },
   JOB_CANCELLED: { retryable: false, meaning: "Somebody cancelled the job." },
   JOB_EXPIRED: { retryable: false, meaning: "The job was not started before its expiry." },
   JOB_FAILED: { retryable: true, meaning: "The task threw an error without a code of its own." },
+  JOB_NOT_ENDED: { retryable: false, meaning: "The job has not ended, so this cannot be done to it yet." },
   JOB_NOT_FOUND: {
     retryable: false,
     meaning: "No job has this id: never enqueued, or removed by retention.",
@@ -22,6 +27,10 @@ export const errorCodes = {
     meaning: "A notification channel refused the message for good.",
   },
   NOTIFICATION_UNCONFIGURED: { retryable: false, meaning: "A notification channel has no settings." },
+  NOT_DURABLE: {
+    retryable: true,
+    meaning: "Redis could not confirm that the job is on its disk; the job may exist.",
+  },
   OUTPUT_INVALID: { retryable: false, meaning: "The task's result does not fit its output schema." },
   PAYLOAD_INVALID: { retryable: false, meaning: "What lies in Redis is not a job Lovage wrote." },
   PORT_TAKEN: { retryable: false, meaning: "Another process listens on a port that is needed." },
@@ -41,14 +50,28 @@ export const errorCodes = {
   RAY_UNAVAILABLE: { retryable: true, meaning: "The Ray cluster did not answer for too long." },
   REDIS_POLICY: { retryable: false, meaning: "Redis may evict keys, so it would lose jobs." },
   REDIS_UNAVAILABLE: { retryable: true, meaning: "Redis did not answer in time." },
+  RETRY_REQUESTED: { retryable: true, meaning: "The task asked to be run again later." },
+  SOFT_TIME_LIMIT_EXCEEDED: {
+    retryable: false,
+    meaning: "The attempt took longer than its soft time limit.",
+  },
   STACK_FAILED: { retryable: false, meaning: "A process of the local stack did not start or died." },
   TASK_DUPLICATE: { retryable: false, meaning: "Two tasks have the same name." },
   TASK_INVALID: { retryable: false, meaning: "A task's definition has a fault." },
   TASK_UNKNOWN: { retryable: false, meaning: "No task has this name." },
+  TIME_LIMIT_EXCEEDED: {
+    retryable: false,
+    meaning: "The attempt took longer than its time limit and was ended.",
+  },
   UNEXPECTED: { retryable: false, meaning: "An error without a code of its own reached the command line." },
   USAGE: { retryable: false, meaning: "A command was called wrongly." },
   WAIT_TIMEOUT: { retryable: true, meaning: "The job did not end while the caller waited; it goes on." },
   WORKER_STOPPING: { retryable: true, meaning: "The worker stops and hands the job back." },
+  WORKER_UNKNOWN: { retryable: false, meaning: "No live worker has this name." },
+  WORKFLOW_CHANGED: {
+    retryable: false,
+    meaning: "The code of a running workflow changed: it no longer makes the calls it made.",
+  },
 } as const satisfies Record<string, { retryable: boolean; meaning: string }>;
 
 /** A code of Lovage's own. Programs on Ray bring further ones (`INPUT_TARGET_MISSING`, …) as plain strings. */

@@ -1,8 +1,16 @@
-import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from "bullmq";
+import {
+  DelayedError,
+  type Job,
+  UnrecoverableError,
+  WaitingChildrenError,
+  WaitingError,
+  Worker,
+} from "bullmq";
 import { backoffDelay } from "../core/backoff.ts";
 import { LovageError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import type { Progress } from "../core/progress.ts";
+import type { Call } from "../task/codec.ts";
 import type { RetryPolicy } from "../task/definition.ts";
 import type { Delivery, Outcome } from "../task/execute.ts";
 import type { Broker } from "./broker.ts";
@@ -122,12 +130,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
         removeOnComplete: keep(options.retention.result),
         removeOnFail: keep(options.retention.failure),
         settings: {
-          backoffStrategy: (attempt, _type, _error, job) => {
-            const policy = options.retryPolicy(job?.name ?? "");
-            return policy === undefined
-              ? -1
-              : backoffDelay({ delay: policy.backoff, max: policy.maxBackoff }, attempt);
-          },
+          backoffStrategy: (attempt, _type, error, job) => retryDelay(options, attempt, error, job),
         },
       });
       worker.on("error", options.onError);
@@ -226,6 +229,30 @@ async function readField(
   return (await broker.redis.hget(broker.keys.job(queue, id), field)) ?? undefined;
 }
 
+/** A failure with another attempt to come; `delay` milliseconds later where the task said so. */
+class RetryError extends Error {
+  readonly delay: number | undefined;
+  constructor(message: string, delay: number | undefined) {
+    super(message);
+    this.delay = delay;
+  }
+}
+
+/** Milliseconds; -1 tells BullMQ that there is no next attempt. */
+function retryDelay(
+  options: ConsumerOptions,
+  attempt: number,
+  error: unknown,
+  job: Pick<Job, "data" | "name"> | undefined,
+): number {
+  if (error instanceof RetryError && error.delay !== undefined) return error.delay;
+  // Data that is no call fails for good before anything asks here.
+  const asked = (job?.data as Partial<Call> | undefined)?.meta?.backoff;
+  if (asked !== undefined) return backoffDelay(asked, attempt);
+  const policy = options.retryPolicy(job?.name ?? "");
+  return policy === undefined ? -1 : backoffDelay({ delay: policy.backoff, max: policy.maxBackoff }, attempt);
+}
+
 /** Turns an outcome that is no result into what BullMQ understands. */
 async function end(
   options: ConsumerOptions,
@@ -233,6 +260,15 @@ async function end(
   token: string,
   outcome: Exclude<Outcome, { type: "completed" }>,
 ): Promise<never> {
+  if (outcome.type === "waiting-children") throw new WaitingChildrenError();
+  if (outcome.type === "postponed") {
+    return handBackUnstarted(
+      options,
+      job,
+      () => job.moveToDelayed(Date.now() + outcome.milliseconds, token),
+      new DelayedError(),
+    );
+  }
   const { error, type } = outcome;
   if (type === "handed-back") {
     // With the lock lost the job is no longer ours to move; whoever has the lock goes on.
@@ -241,7 +277,8 @@ async function end(
   }
   await setHeld(options, job.id ?? "", token, jobFields.error, JSON.stringify(error.toRecord()));
   const reason = `${error.code}: ${error.message}`;
-  const thrown = type === "retry" ? new Error(reason) : new UnrecoverableError(reason);
+  const thrown =
+    outcome.type === "retry" ? new RetryError(reason, outcome.delay) : new UnrecoverableError(reason);
   if (error.stack !== undefined) thrown.stack = error.stack;
   throw thrown;
 }

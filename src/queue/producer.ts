@@ -1,30 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { type JobsOptions, QueueKeys } from "bullmq";
-import { type Duration, toMilliseconds } from "../core/durations.ts";
 import { LovageError } from "../core/errors.ts";
 import { type Call, encodeCall } from "../task/codec.ts";
 import type { RetryPolicy } from "../task/definition.ts";
 import type { Broker } from "./broker.ts";
-
-/** What a call may ask for besides its input. */
-export interface EnqueueOptions {
-  /** The job's id, for callers that must not enqueue twice: an id that is there already is left as it is. */
-  id?: string;
-  /** Not before so long from now. */
-  delay?: Duration;
-  /** Not started later than so long from now; the job's state is then `expired`. */
-  expires?: Duration;
-  /** 0 (the default, first of all) to 9 (last). */
-  priority?: number;
-  /** Attempts in all. Default: the task's own. */
-  attempts?: number;
-}
+import { type EnqueueOptions, readCallMeta, readJobOptions } from "./enqueue-options.ts";
 
 /** The part of a task that enqueuing needs. */
 export interface Target {
   name: string;
   queue: string;
-  retry: RetryPolicy;
+  retry: Pick<RetryPolicy, "attempts">;
 }
 
 /** A job ready for Redis. */
@@ -40,7 +26,7 @@ export const maxInputBytes = 1024 * 1024;
 
 /**
  * Turns a call into a job; no input or output.
- * @throws LovageError `INPUT_INVALID` for an option out of bounds, `DATA_TOO_LARGE` for an input over 1 MiB
+ * @throws LovageError `INPUT_INVALID` for an option at fault, `DATA_TOO_LARGE` for an input over 1 MiB
  */
 export function prepareJob(target: Target, input: unknown, options: EnqueueOptions = {}): PreparedJob {
   const size = Buffer.byteLength(JSON.stringify(input) ?? "");
@@ -55,23 +41,16 @@ export function prepareJob(target: Target, input: unknown, options: EnqueueOptio
       },
     );
   }
-  const { priority = 0, attempts = target.retry.attempts } = options;
-  checkWhole("priority", priority, 0, 9);
-  checkWhole("attempts", attempts, 1, 1000);
   if (options.id !== undefined) checkId(options.id);
-  const meta =
-    options.expires === undefined
-      ? {}
-      : { expiresAt: Date.now() + toMilliseconds(options.expires, "expires") };
+  const { queue = target.queue, attempts = target.retry.attempts } = options;
   const opts: PreparedJob["opts"] = {
+    ...readJobOptions(options),
     jobId: options.id ?? randomUUID(),
     attempts,
-    // The worker computes the delay from the task's own policy: see backoffStrategy in the consumer.
+    // The worker computes the delay from the call's or the task's policy: see backoffStrategy in the consumer.
     backoff: { type: "task" },
   };
-  if (options.delay !== undefined) opts.delay = toMilliseconds(options.delay, "delay");
-  if (priority > 0) opts.priority = priority;
-  return { queue: target.queue, name: target.name, data: encodeCall(input, meta), opts };
+  return { queue, name: target.name, data: encodeCall(input, readCallMeta(options)), opts };
 }
 
 /** Puts jobs into their queues, in one round trip a queue. Resolves when Redis has them. */
@@ -99,16 +78,4 @@ function checkId(id: string): void {
       ? `put something in front of it, as in job-${id}: whole numbers and "${[...takenIds].slice(1, 4).join('", "')}" and the like are the queue's own`
       : "use up to 128 letters, digits, _, - and dots",
   });
-}
-
-function checkWhole(field: string, value: number, least: number, most: number): void {
-  if (Number.isInteger(value) && value >= least && value <= most) return;
-  throw new LovageError(
-    "INPUT_INVALID",
-    `${field} is ${value}, not a whole number from ${least} to ${most}`,
-    {
-      field,
-      value,
-    },
-  );
 }

@@ -2,6 +2,7 @@ import type { ErrorRecord } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import { type Progress, toProgress } from "../core/progress.ts";
 import type { JobState } from "../core/states.ts";
+import type { Call } from "../task/codec.ts";
 import { type Broker, jobNotFound } from "./broker.ts";
 import { jobFields } from "./keys.ts";
 
@@ -37,6 +38,10 @@ export interface JobSnapshot {
   /** Set from the moment somebody asked to cancel. */
   cancelRequested: boolean;
   rayJob: RayJobRecord | undefined;
+  tags: readonly string[];
+  metadata: Readonly<Record<string, unknown>>;
+  /** The dead job that this one was made from. */
+  replayOf: string | undefined;
 }
 
 /** @throws LovageError `JOB_NOT_FOUND` */
@@ -45,7 +50,7 @@ export async function readSnapshot(broker: Broker, queue: string, id: string): P
   const bullState = await broker.queue(queue).getJobState(id);
   const hash = await broker.redis.hgetall(broker.keys.job(queue, id));
   if (hash["name"] === undefined) throw jobNotFound(id);
-  const data = parse(hash["data"]) as { input?: unknown } | undefined;
+  const data = parse(hash["data"]) as Partial<Call> | undefined;
   const opts = parse(hash["opts"]) as { attempts?: number } | undefined;
   const error = readError(hash);
   const cancelRequested = hash[jobFields.cancel] !== undefined;
@@ -71,6 +76,9 @@ export async function readSnapshot(broker: Broker, queue: string, id: string): P
     error: state === "completed" ? undefined : error,
     cancelRequested,
     rayJob: parse(hash[jobFields.rayJob]) as RayJobRecord | undefined,
+    tags: data?.meta?.tags ?? [],
+    metadata: data?.meta?.metadata ?? {},
+    replayOf: data?.meta?.replayOf,
   };
 }
 

@@ -10,7 +10,10 @@ export interface RayStops {
 
 /** What a Ray job needs of the job it runs for. */
 export interface RayHost {
-  /** Aborted with a LovageError: only `JOB_CANCELLED` stops the Ray job, anything else leaves it to the next worker. */
+  /**
+   * Aborted with a LovageError: `JOB_CANCELLED` and `TIME_LIMIT_EXCEEDED` stop the Ray job, anything else leaves it to
+   * the next worker.
+   */
   readonly signal: AbortSignal;
   readonly logger: TaskLogger;
   progress(progress: Progress): Promise<void>;

@@ -38,6 +38,9 @@ const logQuiet = 4000;
  */
 const shortLog = 1024 * 1024;
 
+/** Reasons of an abort with which nobody goes on with the Ray job. */
+const endingCodes: readonly unknown[] = ["JOB_CANCELLED", "TIME_LIMIT_EXCEEDED"];
+
 export function createRayRunner(parts: RayParts): RayRunner {
   const { client } = parts;
 
@@ -69,8 +72,8 @@ export function createRayRunner(parts: RayParts): RayRunner {
       return verdict.value;
     } catch (error) {
       // Whatever else ends the attempt leaves the Ray job to the next worker, or to the reaper.
-      const cancelled = host.signal.aborted && host.signal.reason?.code === "JOB_CANCELLED";
-      if (cancelled && !record.settled) await stopRayJob(parts, record, host);
+      const over = host.signal.aborted && endingCodes.includes(host.signal.reason?.code);
+      if (over && !record.settled) await stopRayJob(parts, record, host);
       throw error;
     } finally {
       await mirror.stop();

@@ -4,13 +4,42 @@ import { LovageError } from "../core/errors.ts";
 /** The version of the wire format. A worker refuses what is newer, so that an old one never misreads a new job. */
 export const wireVersion = 1;
 
+const Continuation = z.object({
+  task: z.string(),
+  /** What the next job is given; absent: what the job before it ended with. */
+  input: z.unknown().optional(),
+  /** The field of the input in which that is put. */
+  into: z.string().optional(),
+});
+
 // Unknown fields, of a newer release, are dropped. Loose objects would keep them, and cost more at every job.
 const Meta = z.object({
   /** Milliseconds since 1970 after which the job must not be started. */
   expiresAt: z.number().optional(),
   /** Set when the job is cancelled before a worker has it. */
   cancelled: z.object({ reason: z.string() }).optional(),
+  /** Milliseconds: time limits of this call instead of its task's. */
+  softTimeLimit: z.number().optional(),
+  timeLimit: z.number().optional(),
+  /** Milliseconds: the back-off of this call instead of its task's. */
+  backoff: z.object({ delay: z.number(), max: z.number() }).optional(),
+  tags: z.array(z.string()).optional(),
+  /** What the caller wants to find with the job again; Lovage does not read it. */
+  metadata: z.record(z.string(), z.unknown()).optional(),
+  /** The result is checked and dropped. */
+  ignoreResult: z.boolean().optional(),
+  /** Enqueued with the job's result when it completed. */
+  onSuccess: Continuation.optional(),
+  /** Enqueued with the job's failure when it failed for good or expired. */
+  onFailure: Continuation.optional(),
+  /** What hooks carry from the caller to the run, such as a trace's context. */
+  headers: z.record(z.string(), z.string()).optional(),
+  /** The dead job that this one was made from. */
+  replayOf: z.string().optional(),
 });
+
+/** A task to call next, and how its input is made. */
+export type Continuation = z.infer<typeof Continuation>;
 
 const Call = z.object({ v: z.number().int().positive(), input: z.unknown(), meta: Meta });
 

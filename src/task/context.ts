@@ -1,3 +1,4 @@
+import type { Duration } from "../core/durations.ts";
 import type { Progress } from "../core/progress.ts";
 
 /** A logger whose lines already carry the job's id, task, queue and attempt. */
@@ -104,6 +105,15 @@ export interface TaskSettings {
 export const notificationChannels = ["log", "webhook", "email"] as const;
 export type NotificationChannel = (typeof notificationChannels)[number];
 
+/**
+ * What a deployment gives its tasks besides what Lovage does: database pools, clients, caches. Declared by the
+ * deployment, and made when a worker starts:
+ * @example
+ * declare module "lovage/tasks" { interface Dependencies { db: Pool } }
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: a deployment adds to it
+export interface Dependencies {}
+
 /** All that a running task may touch. */
 export interface TaskContext {
   readonly job: {
@@ -115,9 +125,16 @@ export interface TaskContext {
     /** How many attempts the job has in all. */
     readonly attempts: number;
     readonly enqueuedAt: Date;
+    readonly tags: readonly string[];
+    readonly metadata: Readonly<Record<string, unknown>>;
+    /** What hooks sent along from the caller. */
+    readonly headers: Readonly<Record<string, string>>;
   };
   readonly worker: { readonly name: string };
-  /** Aborted when the job is cancelled, its lock is lost, or the worker's shutdown deadline has passed. */
+  /**
+   * Aborted when the job is cancelled, its soft or hard time limit has passed, its lock is lost, or the worker's shutdown
+   * deadline has passed. The reason is a LovageError that says which.
+   */
   readonly signal: AbortSignal;
   readonly logger: TaskLogger;
   /** Reports progress; resolves when Redis has it. */
@@ -129,6 +146,12 @@ export interface TaskContext {
    * @returns the id of the new job
    */
   enqueue(task: string, input: unknown, options?: { id?: string }): Promise<string>;
+  /**
+   * Asks for another attempt: `throw context.retry({ delay: "30s" })`. It counts as an attempt; after the last one the
+   * job fails with the cause, or with `RETRY_REQUESTED`.
+   */
+  retry(options?: { delay?: Duration; reason?: string; cause?: unknown }): Error;
+  readonly dependencies: Dependencies;
   readonly cluster: ClusterOperations;
   readonly broker: BrokerOperations;
   readonly memory: TaskMemory;

@@ -2,6 +2,7 @@ import type * as z from "zod";
 import { type Duration, toMilliseconds } from "../core/durations.ts";
 import { LovageError } from "../core/errors.ts";
 import type { TaskContext } from "./context.ts";
+import { type LimitOptions, readLimits, type TaskLimits } from "./limits.ts";
 
 export const queueNames = ["ml", "data", "default"] as const;
 
@@ -16,6 +17,10 @@ export interface RetryPolicy {
   backoff: number;
   /** No wait is longer, in milliseconds. */
   maxBackoff: number;
+  /** Codes of errors that are worth another attempt, whatever the error says of itself. */
+  retryOn?: readonly string[];
+  /** Codes of errors that are not; wins over `retryOn`. */
+  neverRetryOn?: readonly string[];
 }
 
 /** How {@link RetryPolicy} is written in a definition. Default: 3 attempts, from "5s", at most "10m". */
@@ -23,6 +28,10 @@ export interface RetryOptions {
   attempts?: number;
   backoff?: Duration;
   maxBackoff?: Duration;
+  /** Codes of errors that are worth another attempt although they say otherwise, such as "TIME_LIMIT_EXCEEDED". */
+  retryOn?: readonly string[];
+  /** Codes of errors that end the job at once; wins over `retryOn`. */
+  neverRetryOn?: readonly string[];
 }
 
 /** What the driver of a Ray job asks of the cluster. Without any of it Ray runs the driver on the head node. */
@@ -60,13 +69,19 @@ export interface Task<
   readonly input: Input;
   readonly output: Output;
   readonly retry: Readonly<RetryPolicy>;
+  readonly limits: Readonly<TaskLimits>;
+  /** Whether `run` is a workflow's: run again from its start whenever calls of its have ended. */
+  readonly workflow: boolean;
+  /** Whether an attempt runs in a process of its own, which is killed at the hard time limit. */
+  readonly isolate: boolean;
   /** Set on a Ray task only. */
   readonly ray?: RayDefinition;
   /** Runs one attempt. A Ray task has none: the worker runs its program on the cluster. */
   readonly run?: (input: z.output<Input>, context: TaskContext) => Promise<z.input<Output>>;
 }
 
-interface CommonOptions<Name extends string, Input extends z.ZodType, Output extends z.ZodType> {
+interface CommonOptions<Name extends string, Input extends z.ZodType, Output extends z.ZodType>
+  extends LimitOptions<z.output<Input>> {
   /** Letters, digits, `_`, `-` and dots; unique in the catalogue; what clients call. */
   name: Name;
   queue: QueueName;
@@ -78,6 +93,8 @@ interface CommonOptions<Name extends string, Input extends z.ZodType, Output ext
 
 export interface TaskOptions<Name extends string, Input extends z.ZodType, Output extends z.ZodType>
   extends CommonOptions<Name, Input, Output> {
+  /** Runs each attempt in a process of its own: for work that keeps the CPU busy. Default false. */
+  isolate?: boolean;
   run: (input: z.output<Input>, context: TaskContext) => Promise<z.input<Output>>;
 }
 
@@ -98,7 +115,7 @@ export interface RayTaskOptions<Name extends string, Input extends z.ZodType, Ou
 export function defineTask<Name extends string, Input extends z.ZodType, Output extends z.ZodType>(
   options: TaskOptions<Name, Input, Output>,
 ): Task<Name, Input, Output> {
-  return Object.freeze({ ...common(options), run: options.run });
+  return Object.freeze({ ...common(options), isolate: options.isolate ?? false, run: options.run });
 }
 
 /**
@@ -138,7 +155,7 @@ function common<Name extends string, Input extends z.ZodType, Output extends z.Z
   if (!queueNames.includes(options.queue)) {
     throw invalid(options.name, "queue", options.queue, `use one of ${queueNames.join(", ")}`);
   }
-  const { attempts = 3, backoff = "5s", maxBackoff = "10m" } = options.retry ?? {};
+  const { attempts = 3, backoff = "5s", maxBackoff = "10m", retryOn, neverRetryOn } = options.retry ?? {};
   if (!Number.isInteger(attempts) || attempts < 1) {
     throw invalid(options.name, "retry.attempts", attempts, "use a whole number from 1 on");
   }
@@ -152,7 +169,12 @@ function common<Name extends string, Input extends z.ZodType, Output extends z.Z
       attempts,
       backoff: toMilliseconds(backoff, "retry.backoff"),
       maxBackoff: toMilliseconds(maxBackoff, "retry.maxBackoff"),
+      ...(retryOn && { retryOn }),
+      ...(neverRetryOn && { neverRetryOn }),
     }),
+    limits: Object.freeze(readLimits(options)),
+    workflow: false,
+    isolate: false,
   };
 }
 

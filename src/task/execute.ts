@@ -3,6 +3,9 @@ import { LovageError, toLovageError } from "../core/errors.ts";
 import type { AnyTask, Catalogue } from "./catalogue.ts";
 import { type Call, decodeCall } from "./codec.ts";
 import type { TaskContext } from "./context.ts";
+import type { TimeLimits } from "./limits.ts";
+import { isWorthRetry, RetryRequest } from "./retry.ts";
+import { type AttemptSignals, limitTime } from "./time-limits.ts";
 import { validate } from "./validation.ts";
 
 /** One attempt of one job, as it was taken from its queue. */
@@ -21,25 +24,52 @@ export interface Delivery {
   readonly signal: AbortSignal;
 }
 
-/** How an attempt ended. `handed-back` means that nothing was decided: another worker goes on with the same attempt. */
+/**
+ * How an attempt ended. Nothing is decided by `handed-back` (another worker goes on with the same attempt), by
+ * `postponed` (a limit is reached; the attempt has not begun) and by `waiting-children` (a workflow waits for its calls).
+ */
 export type Outcome =
   | { type: "completed"; output: unknown }
-  | { type: "retry" | "failed" | "cancelled" | "expired"; error: LovageError }
-  | { type: "handed-back"; error: LovageError };
+  /** `delay`: milliseconds that the task asked for, instead of its policy's. */
+  | { type: "retry"; error: LovageError; delay?: number | undefined }
+  | { type: "failed" | "cancelled" | "expired"; error: LovageError }
+  | { type: "handed-back"; error: LovageError }
+  | { type: "postponed"; milliseconds: number; why: string }
+  | { type: "waiting-children" };
 
-/** What runs the two kinds of tasks; given by the worker. */
-export interface Executors<D extends Delivery> {
-  catalogue: Catalogue;
-  context(task: AnyTask, delivery: D): TaskContext;
-  runRayJob(task: AnyTask, input: unknown, delivery: D): Promise<unknown>;
-  /** Stops the Ray job that an earlier worker may have left running for a job that was cancelled since. */
-  stopRayJob(delivery: D): Promise<void>;
+/** One attempt at work: what was decoded and what ends it. */
+export interface Attempt<D extends Delivery = Delivery> {
+  readonly task: AnyTask;
+  readonly call: Call;
+  /** As the task's schema made it. */
+  readonly input: unknown;
+  readonly delivery: D;
+  readonly signals: AttemptSignals;
 }
 
-/** Runs one attempt: decode → dropped? → validate → run → validate. Every ending is a value; it never rejects. */
+/** Leave to run, or how long to wait for it. */
+export type Admission = { release(): Promise<void> } | { milliseconds: number; why: string };
+
+/** What runs the kinds of tasks; given by the worker. */
+export interface Executors<D extends Delivery> {
+  catalogue: Catalogue;
+  context(attempt: Attempt<D>): TaskContext;
+  runRayJob(attempt: Attempt<D>): Promise<unknown>;
+  runIsolated(attempt: Attempt<D>): Promise<unknown>;
+  /** Stops the Ray job that an earlier worker may have left running for a job that was cancelled since. */
+  stopRayJob(delivery: D): Promise<void>;
+  /** Asked before an attempt of a task with a rate or a concurrency limit. */
+  admit(attempt: Attempt<D>): Promise<Admission>;
+  /** Time limits that an operator set for a task, instead of those of its definition. */
+  timeLimits(task: string): TimeLimits | undefined;
+}
+
+/** Runs one attempt: decode → dropped? → validate → admit → run → validate. Every ending is a value; it never rejects. */
 export async function execute<D extends Delivery>(delivery: D, executors: Executors<D>): Promise<Outcome> {
+  let task: AnyTask | undefined;
+  let signals: AttemptSignals = { task: delivery.signal, end: delivery.signal, clear() {} };
   try {
-    const task = executors.catalogue.get(delivery.task);
+    task = executors.catalogue.get(delivery.task);
     const call = decodeCall(delivery.data);
     if (call.meta.cancelled !== undefined) {
       if (task.ray !== undefined) await executors.stopRayJob(delivery);
@@ -47,12 +77,28 @@ export async function execute<D extends Delivery>(delivery: D, executors: Execut
     }
     if (delivery.firstStart) refuseExpired(call);
     const input = validate(task.input, call.input, "INPUT_INVALID", `the input of ${task.name}`);
-    const result = await run(task, input, delivery, executors);
-    const output = validate(task.output, result, "OUTPUT_INVALID", `the result of ${task.name}`);
-    return { type: "completed", output };
+    const limited = task.limits.rate !== undefined || task.limits.concurrency !== undefined;
+    const admission = limited ? await executors.admit({ task, call, input, delivery, signals }) : undefined;
+    if (admission !== undefined && "why" in admission) return { type: "postponed", ...admission };
+    try {
+      signals = limitTime(delivery.signal, timeLimitsOf(task, call, executors.timeLimits(task.name)));
+      const result = await run({ task, call, input, delivery, signals }, executors);
+      const output = validate(task.output, result, "OUTPUT_INVALID", `the result of ${task.name}`);
+      return { type: "completed", output: call.meta.ignoreResult === true ? undefined : output };
+    } finally {
+      signals.clear();
+      await admission?.release();
+    }
   } catch (thrown) {
-    return classify(thrown, delivery);
+    return classify(thrown, delivery, signals, task);
   }
+}
+
+function timeLimitsOf(task: AnyTask, { meta }: Call, set: TimeLimits | undefined): TimeLimits {
+  const own = set ?? task.limits;
+  const soft = meta.softTimeLimit ?? own.soft;
+  const hard = meta.timeLimit ?? own.hard;
+  return { ...(soft !== undefined && { soft }), ...(hard !== undefined && { hard }) };
 }
 
 function refuseExpired(call: Call): void {
@@ -62,25 +108,36 @@ function refuseExpired(call: Call): void {
   throw new LovageError("JOB_EXPIRED", `the job had to start before ${at}`, { field: "expires", value: at });
 }
 
-async function run<D extends Delivery>(
-  task: AnyTask,
-  input: unknown,
-  delivery: D,
-  executors: Executors<D>,
-): Promise<unknown> {
-  delivery.signal.throwIfAborted();
-  if (task.run === undefined) return executors.runRayJob(task, input, delivery);
-  const running = task.run(input as never, executors.context(task, delivery) as never);
-  // A task that ignores its signal must not hold a cancelled job: its late result is dropped.
-  return untilAborted(running, delivery.signal);
+async function run<D extends Delivery>(attempt: Attempt<D>, executors: Executors<D>): Promise<unknown> {
+  const { task, input, signals } = attempt;
+  signals.end.throwIfAborted();
+  if (task.run === undefined) return executors.runRayJob(attempt);
+  if (task.isolate) return executors.runIsolated(attempt);
+  const running = task.run(input as never, executors.context(attempt) as never);
+  // A task that ignores its signal must not hold a job that is over: its late result is dropped.
+  return untilAborted(running, signals.end);
 }
 
-function classify(thrown: unknown, delivery: Delivery): Outcome {
-  // What a task throws after its signal was aborted is a consequence; the reason is the cause.
-  const error = toLovageError(delivery.signal.aborted ? delivery.signal.reason : thrown);
+function classify(
+  thrown: unknown,
+  delivery: Delivery,
+  signals: AttemptSignals,
+  task: AnyTask | undefined,
+): Outcome {
+  const error = causeOf(thrown, signals);
   if (error.code === "WORKER_STOPPING" || error.code === "LOCK_LOST") return { type: "handed-back", error };
   if (error.code === "JOB_CANCELLED") return { type: "cancelled", error };
   if (error.code === "JOB_EXPIRED") return { type: "expired", error };
-  const again = error.retryable && delivery.attempt < delivery.attempts;
-  return { type: again ? "retry" : "failed", error };
+  if (delivery.attempt < delivery.attempts && isWorthRetry(error, task?.retry)) {
+    return { type: "retry", error, delay: error instanceof RetryRequest ? error.delay : undefined };
+  }
+  return { type: "failed", error };
+}
+
+/** What a task throws after its signal was aborted is a consequence; the reason is the cause. */
+function causeOf(thrown: unknown, { task, end }: AttemptSignals): LovageError {
+  if (end.aborted) return toLovageError(end.reason);
+  // After the soft limit a task may still decide how it ends.
+  const decided = thrown instanceof LovageError && thrown !== task.reason;
+  return toLovageError(task.aborted && !decided ? task.reason : thrown);
 }

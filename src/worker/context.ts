@@ -4,7 +4,16 @@ import { createInspector } from "../queue/inspector.ts";
 import { createMemory } from "../queue/memory.ts";
 import { addJobs, prepareJob } from "../queue/producer.ts";
 import type { Catalogue } from "../task/catalogue.ts";
-import type { ClusterOperations, TaskContext, TaskLogger, TaskSettings } from "../task/context.ts";
+import type { CallMeta } from "../task/codec.ts";
+import type {
+  ClusterOperations,
+  Dependencies,
+  TaskContext,
+  TaskLogger,
+  TaskSettings,
+} from "../task/context.ts";
+import type { Attempt } from "../task/execute.ts";
+import { RetryRequest } from "../task/retry.ts";
 import { validate } from "../task/validation.ts";
 
 export interface ContextParts {
@@ -13,6 +22,7 @@ export interface ContextParts {
   cluster: ClusterOperations;
   settings: TaskSettings;
   workerName: string;
+  dependencies: Dependencies;
 }
 
 /**
@@ -22,6 +32,7 @@ export interface ContextParts {
 export class JobContext implements TaskContext {
   readonly #parts: ContextParts;
   readonly #job: HeldJob;
+  readonly #meta: CallMeta;
   readonly #openLogger: (job: HeldJob) => TaskLogger;
   #logger: TaskLogger | undefined;
   readonly worker: TaskContext["worker"];
@@ -29,19 +40,24 @@ export class JobContext implements TaskContext {
   readonly cluster: ClusterOperations;
   readonly settings: TaskSettings;
 
-  constructor(parts: ContextParts, job: HeldJob, openLogger: (job: HeldJob) => TaskLogger) {
+  readonly dependencies: Dependencies;
+
+  constructor(parts: ContextParts, attempt: Attempt<HeldJob>, openLogger: (job: HeldJob) => TaskLogger) {
     this.#parts = parts;
-    this.#job = job;
+    this.#job = attempt.delivery;
+    this.#meta = attempt.call.meta;
     this.#openLogger = openLogger;
     this.worker = { name: parts.workerName };
-    this.signal = job.signal;
+    this.signal = attempt.signals.task;
+    this.dependencies = parts.dependencies;
     this.cluster = parts.cluster;
     this.settings = parts.settings;
   }
 
   get job(): TaskContext["job"] {
     const { id, task, queue, attempt, attempts, enqueuedAt } = this.#job;
-    return { id, task, queue, attempt, attempts, enqueuedAt: new Date(enqueuedAt) };
+    const { tags = [], metadata = {}, headers = {} } = this.#meta;
+    return { id, task, queue, attempt, attempts, enqueuedAt: new Date(enqueuedAt), tags, metadata, headers };
   }
 
   get logger(): TaskLogger {
@@ -60,6 +76,8 @@ export class JobContext implements TaskContext {
   readonly progress: TaskContext["progress"] = (progress) => this.#job.progress(progress);
 
   readonly log: TaskContext["log"] = (line) => this.#job.log([line]);
+
+  readonly retry: TaskContext["retry"] = (options) => new RetryRequest(options);
 
   readonly enqueue: TaskContext["enqueue"] = async (name, input, options) => {
     const { broker, catalogue } = this.#parts;

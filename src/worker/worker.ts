@@ -11,9 +11,9 @@ import { createRayStops } from "../queue/ray-stops.ts";
 import type { RayHost } from "../ray/host.ts";
 import type { RayRunner } from "../ray/runner.ts";
 import { type AnyTask, type Catalogue, describeTask } from "../task/catalogue.ts";
-import type { ClusterOperations, TaskSettings } from "../task/context.ts";
+import type { ClusterOperations, Dependencies, TaskSettings } from "../task/context.ts";
 import type { QueueName } from "../task/definition.ts";
-import { execute, type Outcome } from "../task/execute.ts";
+import { type Attempt, execute, type Outcome } from "../task/execute.ts";
 import { JobContext } from "./context.ts";
 
 export interface WorkerOptions {
@@ -24,6 +24,8 @@ export interface WorkerOptions {
   rayRunner: RayRunner;
   cluster: ClusterOperations;
   settings: TaskSettings;
+  /** What tasks find as `context.dependencies`. */
+  dependencies?: Dependencies;
   logger: Logger;
   /** Milliseconds. */
   shutdownTimeout: number;
@@ -48,28 +50,33 @@ export function createWorker(options: WorkerOptions): Service {
   const stops = createRayStops(broker);
   const reaper = options.rayRunner.createReaper(stops, logger);
   const policies = new Map(catalogue.tasks.map((task) => [task.name, task.retry]));
-  const contextParts = { ...options, workerName: options.name };
+  const contextParts = { ...options, dependencies: options.dependencies ?? {}, workerName: options.name };
   const executors = {
     catalogue,
-    context: (_task: AnyTask, job: HeldJob) => new JobContext(contextParts, job, log),
-    async runRayJob(task: AnyTask, input: unknown, job: HeldJob) {
+    context: (attempt: Attempt<HeldJob>) => new JobContext(contextParts, attempt, log),
+    async runRayJob({ task, input, delivery, signals }: Attempt<HeldJob>) {
       if (task.ray === undefined)
         throw new LovageError("TASK_INVALID", `${task.name} has neither run nor program`);
-      const { id: jobId, task: name, queue, attempt, enqueuedAt } = job;
+      const { id: jobId, task: name, queue, attempt, enqueuedAt } = delivery;
       const which = { jobId, task: name, queue, attempt, enqueuedAt };
-      return options.rayRunner.run(task.ray, which, input, rayHost(job));
+      return options.rayRunner.run(task.ray, which, input, rayHost(delivery, signals.end));
     },
-    stopRayJob: (job: HeldJob) => options.rayRunner.stopRecorded(rayHost(job)),
+    runIsolated: async ({ task }: Attempt<HeldJob>): Promise<unknown> => {
+      throw new LovageError("TASK_INVALID", `${task.name} cannot run isolated here`);
+    },
+    admit: async () => ({ release: async () => {} }),
+    timeLimits: () => undefined,
+    stopRayJob: (job: HeldJob) => options.rayRunner.stopRecorded(rayHost(job, job.signal)),
   };
 
   function log(job: HeldJob): Logger {
     return logger.child({ job: job.id, task: job.task, queue: job.queue, attempt: job.attempt });
   }
 
-  function rayHost(job: HeldJob): RayHost {
+  function rayHost(job: HeldJob, signal: AbortSignal): RayHost {
     const onRayJob = (submissionId: string) => void rayJobs.set(job, submissionId);
     return {
-      signal: job.signal,
+      signal,
       logger: log(job),
       progress: (progress) => job.progress(progress),
       log: (lines, cursor) => job.log(lines, cursor),
@@ -105,6 +112,10 @@ export function createWorker(options: WorkerOptions): Service {
     const fields = { job: id, task, queue, attempt, ...(submissionId && { submissionId }), milliseconds };
     if (outcome.type === "completed") {
       completions.info(fields, "completed");
+      return;
+    }
+    if (outcome.type === "waiting-children" || outcome.type === "postponed") {
+      logger.debug({ ...fields, ...outcome }, outcome.type);
       return;
     }
     const { code, message, cause } = outcome.error;

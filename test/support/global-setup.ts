@@ -15,12 +15,15 @@ declare module "vitest" {
   }
 }
 
-/** One Valkey and one Ray for the whole run: starting a Ray costs ten seconds. */
+/**
+ * One Valkey and one Ray for the whole run: starting a Ray costs ten seconds. Who runs single files again and again
+ * names a Ray that runs already in LOVAGE_TEST_RAY_ADDRESS.
+ */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dir = await mkdtemp(join(tmpdir(), "lovage-valkey-"));
   const [redis, ray] = await Promise.all([
     freePort().then((port) => startValkey({ port, dir, path: process.env["PATH"] })),
-    startOwnRay(),
+    runningRay(process.env["LOVAGE_TEST_RAY_ADDRESS"]) ?? startOwnRay(),
   ]);
   project.provide("redisUrl", redis.url);
   project.provide("rayAddress", ray.address);
@@ -28,4 +31,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await Promise.all([redis.stop(), ray.stop()]);
     await rm(dir, { recursive: true, force: true });
   };
+}
+
+function runningRay(address: string | undefined) {
+  return address === undefined ? undefined : { address, stop: async () => {} };
 }

@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import * as z from "zod";
 import { createCatalogue, defineTask, LovageError } from "#task";
 import { encodeCall } from "../../src/task/codec.ts";
-import { type Delivery, type Executors, execute } from "../../src/task/execute.ts";
+import { type Attempt, type Delivery, type Executors, execute } from "../../src/task/execute.ts";
+import { RetryRequest } from "../../src/task/retry.ts";
 
 const number = defineTask({
   name: "number",
@@ -23,9 +24,42 @@ const stuck = defineTask({
   run: () => new Promise(() => {}),
 });
 
+/** Hears the soft limit and decides by its input what then becomes of it. */
+const tidy = defineTask({
+  name: "tidy",
+  queue: "default",
+  softTimeLimit: 10,
+  timeLimit: 40,
+  input: z.enum(["returns", "throws", "goes on", "own error"]),
+  output: z.string(),
+  run: (then, { signal }) =>
+    new Promise((resolve, reject) => {
+      signal.addEventListener("abort", () => {
+        if (then === "returns") resolve("half");
+        if (then === "throws") reject(new Error("interrupted"));
+        if (then === "own error") reject(new LovageError("MINE", "as I like"));
+      });
+    }),
+});
+const picky = defineTask({
+  name: "picky",
+  queue: "default",
+  retry: { attempts: 5, retryOn: ["A", "B"], neverRetryOn: ["B", "JOB_FAILED"] },
+  input: z.string(),
+  output: z.string(),
+  run: async (code, context) => {
+    if (code === "retry") throw context.retry({ delay: "30s", reason: "not yet" });
+    throw code === "" ? new Error("plain") : new LovageError(code, "thrown");
+  },
+});
+
 const executors = {
-  catalogue: createCatalogue([number, stuck]),
-  context: () => ({}),
+  catalogue: createCatalogue([number, stuck, tidy, picky]),
+  context: ({ signals }: Attempt) => ({
+    signal: signals.task,
+    retry: (options: object) => new RetryRequest(options),
+  }),
+  timeLimits: () => undefined,
 } as unknown as Executors<Delivery>;
 
 function delivery(changes: Partial<Delivery> = {}): Delivery {
@@ -65,6 +99,48 @@ test.each<[string, Partial<Delivery>, object]>([
     "a late call begun in time",
     { data: encodeCall({ n: 2 }, { expiresAt: 1 }), firstStart: false },
     { type: "completed" },
+  ],
+  [
+    "a soft limit that the task heeds",
+    { task: "tidy", data: encodeCall("returns", {}) },
+    { type: "completed", output: "half" },
+  ],
+  [
+    "a soft limit that makes the task fail",
+    { task: "tidy", data: encodeCall("throws", {}) },
+    { type: "failed", error: { code: "SOFT_TIME_LIMIT_EXCEEDED" } },
+  ],
+  [
+    "a soft limit after which the task says why itself",
+    { task: "tidy", data: encodeCall("own error", {}) },
+    { type: "failed", error: { code: "MINE" } },
+  ],
+  [
+    "a hard limit",
+    { task: "tidy", data: encodeCall("goes on", {}) },
+    { type: "failed", error: { code: "TIME_LIMIT_EXCEEDED" } },
+  ],
+  [
+    "a limit of the call's own",
+    { task: "stuck", data: encodeCall({}, { timeLimit: 10 }) },
+    { type: "failed", error: { code: "TIME_LIMIT_EXCEEDED", value: 10 } },
+  ],
+  ["a code to retry on", { task: "picky", data: encodeCall("A", {}) }, { type: "retry" }],
+  ["a code never to retry on", { task: "picky", data: encodeCall("B", {}) }, { type: "failed" }],
+  [
+    "an error without a code never to retry on",
+    { task: "picky", data: encodeCall("", {}) },
+    { type: "failed" },
+  ],
+  [
+    "a task that asks for another attempt",
+    { task: "picky", data: encodeCall("retry", {}) },
+    { type: "retry", delay: 30_000, error: { code: "RETRY_REQUESTED", message: "not yet" } },
+  ],
+  [
+    "an ignored result",
+    { data: encodeCall({ n: 2 }, { ignoreResult: true }) },
+    { type: "completed", output: undefined },
   ],
 ])("%s", async (_what, changes, expected) => {
   expect(await execute(delivery(changes), executors)).toMatchObject(expected);

@@ -1,4 +1,4 @@
-import type { TaskContext, TaskSettings } from "#task";
+import { LovageError, type TaskContext, type TaskSettings } from "#task";
 
 /** A context in memory, with everything a task did to be looked at. Give `parts` to replace what a test needs. */
 export function createTestContext(parts: Partial<TaskContext> = {}, settings: Partial<TaskSettings> = {}) {
@@ -18,6 +18,9 @@ export function createTestContext(parts: Partial<TaskContext> = {}, settings: Pa
       attempt: 1,
       attempts: 3,
       enqueuedAt: new Date(1_700_000_000_000),
+      tags: [],
+      metadata: {},
+      headers: {},
     },
     worker: { name: "test" },
     signal: new AbortController().signal,
@@ -28,6 +31,8 @@ export function createTestContext(parts: Partial<TaskContext> = {}, settings: Pa
       if (!enqueued.has(id)) enqueued.set(id, { task, input });
       return id;
     },
+    retry: ({ reason = "again" } = {}) => new LovageError("RETRY_REQUESTED", reason),
+    dependencies: {},
     cluster: {
       nodes: async () => [{ id: "a", address: "10.0.0.1", alive: true, head: true, cpus: 4 }],
       pendingDemand: async () => [],

@@ -1,0 +1,134 @@
+import type { JobsOptions } from "bullmq";
+import { type Duration, toMilliseconds } from "../core/durations.ts";
+import { LovageError } from "../core/errors.ts";
+import type { CallMeta, Continuation } from "../task/codec.ts";
+import { type QueueName, queueNames } from "../task/definition.ts";
+import { readTimeLimits } from "../task/limits.ts";
+
+/**
+ * What becomes of a call while another one with the same key has not ended:
+ * - `skip`: it is dropped, and its handle is the other job's;
+ * - `throttle`: it is dropped when the other was made less than `ttl` ago, ended or not;
+ * - `debounce`: it takes the place of the other as long as that waits for its time; each call begins the wait of `ttl` anew;
+ * - `keep-last`: while the other runs, the newest of such calls is kept and runs after it.
+ */
+export type Deduplication =
+  | { key: string; mode?: "skip" | "keep-last" }
+  | { key: string; mode: "throttle" | "debounce"; ttl: Duration };
+
+/** What a call may ask for besides its input. */
+export interface EnqueueOptions {
+  /** The job's id, for callers that must not enqueue twice: an id that is there already is left as it is. */
+  id?: string;
+  /** Not before so long from now. */
+  delay?: Duration;
+  /** Not before this moment; a text is ISO 8601. */
+  at?: Date | string;
+  /** Not started later than so long from now, or than this moment; the job's state is then `expired`. */
+  expires?: Duration | Date;
+  /** 0 (the default, first of all) to 9 (last). */
+  priority?: number;
+  /** Another queue than the task's own. */
+  queue?: QueueName;
+  /** Attempts in all. Default: the task's own. */
+  attempts?: number;
+  /** Wait before the second attempt, doubled each time up to `maxBackoff`. Default: the task's own. */
+  backoff?: Duration;
+  /** Default "10m", or `backoff` where that is longer. */
+  maxBackoff?: Duration;
+  /** Instead of the task's own; see `softTimeLimit` of a task's definition. */
+  softTimeLimit?: Duration;
+  /** Instead of the task's own; see `timeLimit` of a task's definition. */
+  timeLimit?: Duration;
+  /**
+   * The same key and the same input within `lifetime` (default "1d"): the same job, whatever became of it. The same key
+   * with another input is refused with `IDEMPOTENCY_CONFLICT`. Keys are the task's own.
+   */
+  idempotencyKey?: string | { key: string; lifetime?: Duration };
+  deduplication?: Deduplication;
+  /** Up to 20 words to find the job by, of up to 100 characters. */
+  tags?: readonly string[];
+  /** Kept with the job for whoever looks at it. */
+  metadata?: Readonly<Record<string, unknown>>;
+  /** Checks the result and drops it. */
+  ignoreResult?: boolean;
+  /** A task to call next with this job's result. */
+  onSuccess?: Continuation;
+  /** A task to call next when this job failed for good or expired: `{ id, task, queue, error: { code, message } }`. */
+  onFailure?: Continuation;
+  /**
+   * `disk`: resolves only when Redis has the job in its append-only file on disk, and fails with `NOT_DURABLE` when it
+   * cannot tell (needs Redis 7.2 or Valkey). Default: resolves when Redis has it in memory.
+   */
+  confirm?: "memory" | "disk";
+}
+
+/** The options that BullMQ knows. @throws LovageError `INPUT_INVALID` */
+export function readJobOptions(options: EnqueueOptions): JobsOptions {
+  const opts: JobsOptions = {};
+  const { priority = 0, queue, attempts } = options;
+  checkWhole("priority", priority, 0, 9);
+  if (priority > 0) opts.priority = priority;
+  if (attempts !== undefined) checkWhole("attempts", attempts, 1, 1000);
+  if (queue !== undefined && !queueNames.includes(queue))
+    throw refused("queue", queue, `use one of ${queueNames.join(", ")}`);
+  const delay = readDelay(options);
+  if (delay !== undefined) opts.delay = delay;
+  return opts;
+}
+
+/** What the worker must know of the call. @throws LovageError `INPUT_INVALID` */
+export function readCallMeta(options: EnqueueOptions): CallMeta {
+  const { expires, tags, metadata, ignoreResult, onSuccess, onFailure } = options;
+  const { soft, hard } = readTimeLimits(options);
+  if (tags !== undefined) checkTags(tags);
+  return {
+    ...(expires !== undefined && { expiresAt: readMoment(expires, "expires") }),
+    ...(soft !== undefined && { softTimeLimit: soft }),
+    ...(hard !== undefined && { timeLimit: hard }),
+    ...(options.backoff !== undefined && { backoff: readBackoff(options.backoff, options.maxBackoff) }),
+    ...(tags !== undefined && { tags: [...tags] }),
+    ...(metadata !== undefined && { metadata: { ...metadata } }),
+    ...(ignoreResult === true && { ignoreResult }),
+    ...(onSuccess !== undefined && { onSuccess }),
+    ...(onFailure !== undefined && { onFailure }),
+  };
+}
+
+function readDelay({ delay, at }: EnqueueOptions): number | undefined {
+  if (at === undefined) return delay === undefined ? undefined : toMilliseconds(delay, "delay");
+  if (delay !== undefined) throw refused("at", at, "give either at or delay");
+  return Math.max(0, readMoment(typeof at === "string" ? new Date(at) : at, "at") - Date.now());
+}
+
+/** Milliseconds since 1970. */
+function readMoment(moment: Duration | Date, field: string): number {
+  if (!(moment instanceof Date)) return Date.now() + toMilliseconds(moment, field);
+  const time = moment.getTime();
+  if (Number.isNaN(time))
+    throw refused(field, String(moment), 'use a Date or a text such as "2027-01-31T08:00:00Z"');
+  return time;
+}
+
+function readBackoff(backoff: Duration, maxBackoff: Duration = "10m"): { delay: number; max: number } {
+  const delay = toMilliseconds(backoff, "backoff");
+  return { delay, max: Math.max(delay, toMilliseconds(maxBackoff, "maxBackoff")) };
+}
+
+function checkTags(tags: readonly string[]): void {
+  const fit = tags.length <= 20 && tags.every((tag) => tag.length >= 1 && tag.length <= 100);
+  if (!fit) throw refused("tags", tags, "use up to 20 tags of 1 to 100 characters");
+}
+
+function checkWhole(field: string, value: number, least: number, most: number): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return;
+  throw refused(field, value, `use a whole number from ${least} to ${most}`);
+}
+
+function refused(field: string, value: unknown, hint: string): LovageError {
+  return new LovageError("INPUT_INVALID", `${field} is ${JSON.stringify(value)}; ${hint}`, {
+    field,
+    value,
+    hint,
+  });
+}
