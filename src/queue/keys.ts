@@ -11,6 +11,14 @@ export interface Keys {
   readonly rayStops: string;
   /** Channel on which cancellations are announced. */
   readonly cancellations: string;
+  /** Hash: worker's name → its last beat. */
+  readonly workers: string;
+  /** Hash: the limits that operators set for tasks, instead of those of their definitions. */
+  readonly limits: string;
+  /** Channel of requests to workers. */
+  readonly control: string;
+  /** Channel of the answers to one client's requests. */
+  answers(client: string): string;
 }
 
 export function createKeys(prefix: string): Keys {
@@ -23,6 +31,10 @@ export function createKeys(prefix: string): Keys {
     memory: (task, key) => `${prefix}:memory:${task}:${key}`,
     rayStops: `${prefix}:ray-stops`,
     cancellations: `${prefix}:cancellations`,
+    workers: `${prefix}:workers`,
+    limits: `${prefix}:limits`,
+    control: `${prefix}:control`,
+    answers: (client) => `${prefix}:answers:${client}`,
   };
 }
 

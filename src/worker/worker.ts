@@ -5,9 +5,13 @@ import { createTroubleLog } from "../observe/trouble.ts";
 import type { Service } from "../process/service.ts";
 import type { Broker } from "../queue/broker.ts";
 import { listenForCancellations } from "../queue/cancellations.ts";
-import { type Consumer, createConsumer, type HeldJob } from "../queue/consumer.ts";
+import { createConsumer, type HeldJob } from "../queue/consumer.ts";
+import { answerRequests } from "../queue/control.ts";
+import { createLimitOverrides } from "../queue/limit-overrides.ts";
 import { publishManifests } from "../queue/manifests.ts";
 import { createRayStops } from "../queue/ray-stops.ts";
+import { createRegistration } from "../queue/registry.ts";
+import { createSubscriber } from "../queue/subscriber.ts";
 import type { RayHost } from "../ray/host.ts";
 import type { RayRunner } from "../ray/runner.ts";
 import { type AnyTask, type Catalogue, describeTask } from "../task/catalogue.ts";
@@ -15,6 +19,10 @@ import type { ClusterOperations, Dependencies, TaskSettings } from "../task/cont
 import type { QueueName } from "../task/definition.ts";
 import { type Attempt, execute, type Outcome } from "../task/execute.ts";
 import { JobContext } from "./context.ts";
+import { createHeartbeat } from "./heartbeat.ts";
+import { createRemoteControl } from "./remote-control.ts";
+import { createServedQueues } from "./served-queues.ts";
+import { createTally } from "./tally.ts";
 
 export interface WorkerOptions {
   name: string;
@@ -31,6 +39,14 @@ export interface WorkerOptions {
   shutdownTimeout: number;
   lockDuration: number;
   retention: Parameters<typeof createConsumer>[0]["retention"];
+  /** Of Lovage; told to whoever inspects the worker. */
+  version?: string;
+  /** The configuration, without secrets, for whoever inspects the worker. */
+  conf?: Record<string, unknown>;
+  /** The concurrency of a queue that an operator adds without saying it. Default 1. */
+  concurrencyOf?: (queue: QueueName) => number;
+  /** Told when an operator asks the worker to stop. Default: it stops; its process goes on. */
+  onShutdown?: () => void;
 }
 
 /** How often a stopping worker says what it still waits for, in milliseconds. */
@@ -45,7 +61,8 @@ const handBackGrace = 5000;
  */
 export function createWorker(options: WorkerOptions): Service {
   const { broker, catalogue, logger } = options;
-  const completions = childOfPlainFields(logger);
+  let completions = childOfPlainFields(logger);
+  const tally = createTally();
   const rayJobs = new WeakMap<HeldJob, string>();
   const stops = createRayStops(broker);
   const reaper = options.rayRunner.createReaper(stops, logger);
@@ -65,7 +82,7 @@ export function createWorker(options: WorkerOptions): Service {
       throw new LovageError("TASK_INVALID", `${task.name} cannot run isolated here`);
     },
     admit: async () => ({ release: async () => {} }),
-    timeLimits: () => undefined,
+    timeLimits: (task: string) => limits.timeLimits(task),
     stopRayJob: (job: HeldJob) => options.rayRunner.stopRecorded(rayHost(job, job.signal)),
   };
 
@@ -91,6 +108,7 @@ export function createWorker(options: WorkerOptions): Service {
   async function run(job: HeldJob): Promise<Outcome> {
     const begun = performance.now();
     const outcome = await execute(job, executors);
+    tally[outcome.type] += 1;
     if (isFinal(outcome)) await leaveToReaper(job);
     report(job, outcome, Math.round(performance.now() - begun));
     return outcome;
@@ -132,37 +150,90 @@ export function createWorker(options: WorkerOptions): Service {
   }
 
   const onTrouble = createTroubleLog(logger, "trouble with Redis");
-  const consumers: Consumer[] = options.queues.map(({ name, concurrency }) =>
+  const limits = createLimitOverrides(broker, onTrouble);
+  const openConsumer = (queue: QueueName, concurrency: number) =>
     createConsumer({
       broker,
-      queue: name,
+      queue,
       concurrency,
-      workerName: options.name,
+      // Read when it starts: its name may be taken.
+      get workerName() {
+        return registration.name;
+      },
       lockDuration: options.lockDuration,
       retention: options.retention,
       retryPolicy: (task) => policies.get(task),
       run,
       onError: onTrouble,
       onGivenUp: leaveToReaper,
-      onStalled: (job) => logger.warn({ job, queue: name }, "a worker fell silent; its job is taken over"),
-    }),
-  );
-  const listener = listenForCancellations(broker, ({ queue, id, reason }) => {
-    const cancelled = new LovageError("JOB_CANCELLED", reason);
-    for (const consumer of consumers)
-      consumer.abort(cancelled, (job) => job.queue === queue && job.id === id);
+      onStalled: (job) => logger.warn({ job, queue }, "a worker fell silent; its job is taken over"),
+    });
+  const queues = createServedQueues(options.queues, openConsumer);
+  const registration = createRegistration(broker, options.name);
+  const heartbeat = createHeartbeat({
+    registration,
+    queues,
+    tally,
+    version: options.version ?? "",
+    logger,
+    onName(name) {
+      contextParts.workerName = name;
+      logger.setBindings({ worker: name });
+      completions = childOfPlainFields(logger);
+    },
+    onError: onTrouble,
+  });
+  const subscriber = createSubscriber(broker);
+  const remoteControl = createRemoteControl({
+    queues,
+    heartbeat,
+    tally,
+    catalogue,
+    limits,
+    version: options.version ?? "",
+    redisAddress: broker.address,
+    conf: options.conf ?? {},
+    concurrencyOf: options.concurrencyOf ?? (() => 1),
+    submissionIdOf: (job) => rayJobs.get(job),
+    removeQueue(name) {
+      logger.info({ queue: name }, "an operator had the queue removed: takes no more of its jobs");
+      queues.remove(name).catch(onTrouble);
+      abortRayJobs("the worker takes no more jobs of the queue; the Ray job runs on", name);
+    },
+    shutdown() {
+      logger.info({}, "an operator asked the worker to stop");
+      const stop = options.onShutdown ?? (() => void service.stop().catch(onTrouble));
+      // The answer goes out first.
+      setImmediate(stop);
+    },
   });
 
-  function abortAll(why: string, matches: (task: AnyTask | undefined) => boolean): void {
-    const reason = new LovageError("WORKER_STOPPING", why);
-    const tasks = new Map<string, AnyTask>(catalogue.tasks.map((task) => [task.name, task]));
-    for (const consumer of consumers) consumer.abort(reason, (job) => matches(tasks.get(job.task)));
+  async function listen(): Promise<void> {
+    await listenForCancellations(broker, subscriber, ({ queue, id, reason }) => {
+      const cancelled = new LovageError("JOB_CANCELLED", reason);
+      queues.abort(cancelled, (job) => job.queue === queue && job.id === id);
+    });
+    await answerRequests(broker, subscriber, registration, remoteControl, onTrouble);
+    await subscriber.start();
   }
 
+  function abortAll(why: string, matches: (task: AnyTask | undefined, queue: string) => boolean): void {
+    const reason = new LovageError("WORKER_STOPPING", why);
+    const tasks = new Map<string, AnyTask>(catalogue.tasks.map((task) => [task.name, task]));
+    queues.abort(reason, (job) => matches(tasks.get(job.task), job.queue));
+  }
+
+  /** A Ray job runs on without us, so there is nothing to wait for: the next worker attaches to it. */
+  function abortRayJobs(why: string, only?: QueueName): void {
+    abortAll(why, (task, queue) => task?.ray !== undefined && (only ?? queue) === queue);
+  }
+
+  const runningIds = () => queues.held().map(({ job }) => job.id);
+
   async function drain(): Promise<void> {
-    const drained = Promise.all(consumers.map((consumer) => consumer.drain()));
-    // A Ray job runs on without us, so there is nothing to wait for: the next worker attaches to it.
-    abortAll("the worker stops; the Ray job runs on", (task) => task?.ray !== undefined);
+    heartbeat.stopping();
+    const drained = queues.drain();
+    abortRayJobs("the worker stops; the Ray job runs on");
     const done = new AbortController();
     const deadline = Date.now() + options.shutdownTimeout;
     const watch = async () => {
@@ -170,7 +241,7 @@ export function createWorker(options: WorkerOptions): Service {
         await sleep(Math.min(stillRunningInterval, deadline - Date.now()), undefined, {
           signal: done.signal,
         });
-        const running = consumers.flatMap((consumer) => consumer.running());
+        const running = runningIds();
         const seconds = Math.max(0, Math.round((deadline - Date.now()) / 1000));
         logger.info({ running, seconds }, "waiting for jobs to finish");
       }
@@ -188,7 +259,7 @@ export function createWorker(options: WorkerOptions): Service {
   }
 
   function notHandedBack(): LovageError {
-    const running = consumers.flatMap((consumer) => consumer.running());
+    const running = runningIds();
     return new LovageError("DEADLINE_EXCEEDED", `${running.length} jobs could not be handed back in time`, {
       value: running,
       hint: "another worker takes them over when their locks have run out",
@@ -196,18 +267,24 @@ export function createWorker(options: WorkerOptions): Service {
   }
 
   let stopping: Promise<void> | undefined;
-  return {
+  const service: Service = {
     async start() {
       await publishManifests(broker, catalogue.tasks.map(describeTask));
-      await listener.start();
+      await limits.start();
+      await heartbeat.start();
+      await listen();
       await reaper.start();
-      await Promise.all(consumers.map((consumer) => consumer.start()));
+      await queues.start();
     },
     stop() {
-      stopping ??= drain().then(() => Promise.all([listener.stop(), reaper.stop()]).then(() => {}));
+      stopping ??= drain().then(async () => {
+        limits.stop();
+        await Promise.all([subscriber.stop(), reaper.stop(), heartbeat.stop()]);
+      });
       return stopping;
     },
   };
+  return service;
 }
 
 function isFinal({ type }: Outcome): boolean {
