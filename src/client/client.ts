@@ -1,15 +1,17 @@
 import { type Duration, toMilliseconds } from "../core/durations.ts";
 import { findQueue, openBroker } from "../queue/broker.ts";
 import { type RedisSettings, withDeadline } from "../queue/connection.ts";
+import { createAsker } from "../queue/control.ts";
 import type { EnqueueOptions } from "../queue/enqueue-options.ts";
 import { createJobEvents } from "../queue/events.ts";
-import { createInspector } from "../queue/inspector.ts";
 import { addJobs, prepareJob } from "../queue/producer.ts";
 import { readSnapshot } from "../queue/snapshot.ts";
 import type { Catalogue, TaskManifest, TaskTypes } from "../task/catalogue.ts";
-import type { BrokerOperations } from "../task/context.ts";
+import { type Control, createControl } from "./control.ts";
 import { checkInput, createDirectory } from "./directory.ts";
 import { createHandle, type JobHandle } from "./handle.ts";
+import { createInspect, type Inspect } from "./inspect.ts";
+import type { Reach } from "./reach.ts";
 
 export interface ClientOptions {
   /** A URL (`redis://:password@host:6380`) or its parts. */
@@ -47,8 +49,10 @@ export interface Client<Tasks extends TaskTypes> {
   get<Output = unknown>(id: string, options?: { queue?: string }): Promise<JobHandle<Output>>;
   /** The tasks that the workers published. */
   tasks(): Promise<TaskManifest[]>;
-  /** Redis' and the queues' health. */
-  readonly inspect: Pick<BrokerOperations, "redis" | "queues">;
+  /** What is going on in Redis, the queues and the workers. */
+  readonly inspect: Inspect;
+  /** Changes what goes on. */
+  readonly control: Control;
   close(): Promise<void>;
 }
 
@@ -71,6 +75,7 @@ export function createClient<Tasks extends TaskTypes>(options: ClientOptions): C
       broker,
       directory: createDirectory(broker, options.catalogue),
       events: createJobEvents(broker, onError),
+      asker: createAsker(broker),
     };
   }
 
@@ -111,6 +116,16 @@ export function createClient<Tasks extends TaskTypes>(options: ClientOptions): C
     });
   }
 
+  const reach: Reach = {
+    bounded,
+    patiently: async (call) => call(await connected()),
+    async ask(command, args, askOptions) {
+      const { asker, broker } = await connected();
+      const within = toMilliseconds(askOptions?.timeout ?? 0, "timeout") + timeout;
+      return withDeadline(asker.ask(command, args, askOptions), within, broker.address);
+    },
+  };
+
   return {
     async enqueue(task, input, callOptions) {
       const call = callOptions === undefined ? { task, input } : { task, input, options: callOptions };
@@ -125,14 +140,13 @@ export function createClient<Tasks extends TaskTypes>(options: ClientOptions): C
         return handleOf(parts, { id, task, queue });
       }),
     tasks: () => bounded((parts) => parts.directory.list()),
-    inspect: {
-      redis: () => bounded(({ broker }) => createInspector(broker).redis()),
-      queues: () => bounded(({ broker }) => createInspector(broker).queues()),
-    },
+    inspect: createInspect(reach),
+    control: createControl(reach),
     async close() {
       const parts = await opening?.catch(() => undefined);
       opening = undefined;
       await parts?.events.close();
+      await parts?.asker.close();
       await parts?.broker.close();
     },
   };

@@ -3,7 +3,21 @@ export { type ErrorCode, type ErrorRecord, errorCodes, LovageError } from "../co
 export type { Progress } from "../core/progress.ts";
 export { type JobState, jobStates } from "../core/states.ts";
 export type { RedisSettings } from "../queue/connection.ts";
+export type { Answers, AskOptions } from "../queue/control.ts";
+export type {
+  ActiveJob,
+  RegisteredTask,
+  ServedQueue,
+  WorkerReport,
+  WorkerStats,
+} from "../queue/control-commands.ts";
 export type { Deduplication, EnqueueOptions } from "../queue/enqueue-options.ts";
+export type { CancelledMany, CancelManyOptions, JobFilter, Purged } from "../queue/queue-control.ts";
+export { type ListedJob, type OpenState, openStates } from "../queue/queue-jobs.ts";
+export type { QueueOverview } from "../queue/queue-overview.ts";
 export type { JobSnapshot } from "../queue/snapshot.ts";
+export type { WorkerState, WorkerView } from "../queue/workers.ts";
 export { type Call, type Client, type ClientOptions, createClient } from "./client.ts";
+export type { Control, LimitSwitch, WorkerQueueOptions } from "./control.ts";
 export type { JobHandle } from "./handle.ts";
+export type { Inspect, ListOptions } from "./inspect.ts";

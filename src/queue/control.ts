@@ -38,7 +38,7 @@ const Request = z.object({
   id: z.string().max(100),
   client: z.string().max(100),
   command: z.enum(Object.keys(controlRequests) as [ControlCommand, ...ControlCommand[]]),
-  args: z.unknown(),
+  args: z.unknown().optional(),
   workers: z.array(z.string()).optional(),
   /** Milliseconds since 1970, by Redis' clock: a worker that wakes up later leaves the request alone. */
   until: z.number(),
@@ -47,7 +47,7 @@ const Request = z.object({
 const Reply = z.object({
   id: z.string(),
   worker: z.string(),
-  answer: z.unknown(),
+  answer: z.unknown().optional(),
   error: z.looseObject({ code: z.string(), message: z.string(), retryable: z.boolean() }).optional(),
 });
 
@@ -83,6 +83,7 @@ export function createAsker(broker: Broker): Asker {
   return {
     async ask(command, args, { workers, timeout = "1s" } = {}) {
       const milliseconds = toMilliseconds(timeout, "timeout");
+      checkArguments(command, args);
       if (subscriber === undefined) await listen();
       const known = await readRegistry(broker);
       const asked = workers === undefined ? known : pick(known, workers);
@@ -144,6 +145,15 @@ export function unknownWorker(name: string, known: readonly string[]): LovageErr
   });
 }
 
+function checkArguments(command: ControlCommand, given: unknown): unknown {
+  const args = controlRequests[command].safeParse(given);
+  if (args.success) return args.data;
+  throw new LovageError("INPUT_INVALID", `${command}: ${z.prettifyError(args.error)}`, {
+    field: args.error.issues[0]?.path.join(".") || "arguments",
+    value: given,
+  });
+}
+
 /** What a worker does when it is asked; its arguments have been checked. */
 export type ControlHandlers = {
   [C in ControlCommand]: (args: ControlArguments<C>) => ControlAnswers[C] | Promise<ControlAnswers[C]>;
@@ -158,11 +168,7 @@ export async function answerRequests(
   onError: (error: Error) => void,
 ): Promise<void> {
   async function carryOut(command: ControlCommand, given: unknown): Promise<unknown> {
-    const args = controlRequests[command].safeParse(given);
-    if (args.success) return (handlers[command] as (args: unknown) => unknown)(args.data);
-    throw new LovageError("INPUT_INVALID", `${command}: ${z.prettifyError(args.error)}`, {
-      field: args.error.issues[0]?.path.join(".") || "args",
-    });
+    return (handlers[command] as (args: unknown) => unknown)(checkArguments(command, given));
   }
 
   async function answer(message: string): Promise<void> {
