@@ -55,8 +55,8 @@ export function renderTop(look: TopLook, size: FrameSize, colors: Colors): strin
     `${taken} of ${slots} slots taken`,
     `${sum(queues.map((queue) => queue.waiting))} waiting`,
   ].join("  ");
-  const fixed = 2 + queues.length + 1 + 1 + 1 + 1 + 1 + 1;
-  const free = Math.max(2, size.height - fixed);
+  // The title, three heads and three blank lines stand between the rows.
+  const free = Math.max(2, size.height - queues.length - 7);
   // Workers are few as a rule; jobs get the rest.
   const workerRows = Math.min(workers.length, Math.max(1, Math.ceil(free / 2), free - active.length));
   const jobRows = Math.min(active.length, Math.max(1, free - workerRows));
@@ -154,11 +154,11 @@ function table(
   const hidden = rows.length - show;
   const shown = rows.slice(0, hidden > 0 ? Math.max(0, show - 1) : show);
   let kept = [...columns];
-  let room = fit(kept, shown, width);
+  let room = widthsOf(kept, shown, width);
   while (room === undefined && kept.some(({ leave }) => leave !== undefined)) {
     const least = Math.max(...kept.map(({ leave }) => leave ?? 0));
     kept = kept.filter(({ leave }) => leave !== least);
-    room = fit(kept, shown, width);
+    room = widthsOf(kept, shown, width);
   }
   const widths = room ?? kept.map(() => Number.POSITIVE_INFINITY);
   const cells = shown.map((row) => kept.map((column, at) => paint(read(column, row), widths[at] ?? 0)));
@@ -172,7 +172,7 @@ function table(
 }
 
 /** The width of each column, or undefined where even the least ones do not fit. */
-function fit(columns: readonly TopColumn[], rows: readonly object[], width: number): number[] | undefined {
+function widthsOf(columns: readonly TopColumn[], rows: readonly object[], width: number): number[] | undefined {
   const natural = columns.map((column) =>
     Math.max(column.head.length, ...rows.map((row) => read(column, row).text.length)),
   );
