@@ -84,7 +84,7 @@ export async function runWorker(
     lockDuration: config.worker.lockDuration,
     retention: config.retention,
     version,
-    conf: publicConfig(config),
+    conf: publicConfig({ ...config, worker: { ...config.worker, name, queues: queueNames } }),
     concurrencyOf: (queue) => config.worker.concurrency[queue],
     onShutdown: () => told.resolve(),
   });

@@ -44,14 +44,14 @@ const gap = 2;
 /** A view of queues, workers and running jobs that fits a terminal: it cuts cells and counts the rows it leaves out. */
 export function renderTop(look: TopLook, size: FrameSize, colors: Colors): string {
   const { queues, workers, active, silent } = look;
-  const taken = sum(workers.flatMap((worker) => worker.queues.map((queue) => queue.active)));
-  const slots = sum(
-    workers.filter(isUp).flatMap((worker) => worker.queues.map((queue) => queue.concurrency)),
-  );
+  const up = workers.filter(({ state }) => state !== "dead");
+  const served = up.flatMap((worker) => worker.queues);
+  const taken = sum(served.map((queue) => queue.active));
+  const slots = sum(served.map((queue) => queue.concurrency));
   const title = [
     colors.bold("lovage top"),
     formatMoment(look.at),
-    `${workers.filter(isUp).length} of ${workers.length} workers up`,
+    `${up.length} of ${workers.length} workers up`,
     `${taken} of ${slots} slots taken`,
     `${sum(queues.map((queue) => queue.waiting))} waiting`,
   ].join("  ");
@@ -76,10 +76,6 @@ export function renderTop(look: TopLook, size: FrameSize, colors: Colors): strin
 function inOrder(workers: readonly WorkerView[]): WorkerView[] {
   const rank = { stuck: 0, dead: 1, stopping: 2, alive: 3 };
   return workers.toSorted((a, b) => rank[a.state] - rank[b.state] || (a.name < b.name ? -1 : 1));
-}
-
-function isUp({ state }: WorkerView): boolean {
-  return state !== "dead";
 }
 
 function queueColumns(colors: Colors): TopColumn[] {
@@ -133,7 +129,8 @@ function workerColumns(colors: Colors, silent: readonly string[]): TopColumn[] {
 }
 
 const jobColumns: TopColumn[] = [
-  { head: "job", cell: ({ id }: ActiveJob) => id, least: 13 },
+  // An id of Lovage's own stays whole, to be copied.
+  { head: "job", cell: ({ id }: ActiveJob) => id, least: 36 },
   { head: "task", cell: ({ task }: ActiveJob) => task, least: 16 },
   { head: "try", cell: ({ attempt }: ActiveJob) => String(attempt), leave: 1 },
   { head: "running", cell: ({ running }: ActiveJob) => formatMilliseconds(running) },
@@ -172,7 +169,11 @@ function table(
 }
 
 /** The width of each column, or undefined where even the least ones do not fit. */
-function widthsOf(columns: readonly TopColumn[], rows: readonly object[], width: number): number[] | undefined {
+function widthsOf(
+  columns: readonly TopColumn[],
+  rows: readonly object[],
+  width: number,
+): number[] | undefined {
   const natural = columns.map((column) =>
     Math.max(column.head.length, ...rows.map((row) => read(column, row).text.length)),
   );

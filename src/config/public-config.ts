@@ -3,16 +3,16 @@ import type { Config } from "./config.ts";
 const secret = "(secret)";
 
 /**
- * The configuration as it may be shown: secrets are masked where they are set, and so are passwords inside any URL.
- * Certificates are named, not printed.
+ * The configuration as it may be shown: secrets are masked where they are set, and so are passwords inside any URL; of
+ * Redis' URL its address is left. Certificates are named, not printed.
  */
 export function publicConfig(config: Config): Record<string, unknown> {
   const { redis, ray, notify } = config;
   const shown = {
     ...config,
     redis: {
-      ...redis,
-      url: masked(redis.url),
+      // A URL wins over host and port, which then say nothing.
+      ...(redis.url === undefined ? redis : { prefix: redis.prefix, url: addressOf(redis.url) }),
       password: masked(redis.password),
       ca: redis.ca && "(a certificate)",
     },
@@ -22,6 +22,11 @@ export function publicConfig(config: Config): Record<string, unknown> {
   return JSON.parse(JSON.stringify(shown), (_key, value) =>
     typeof value === "string" ? value.replace(/:\/\/[^/@\s]*@/g, `://${secret}@`) : value,
   );
+}
+
+function addressOf(url: string): string {
+  const parsed = URL.parse(url);
+  return parsed === null ? secret : `${parsed.protocol}//${parsed.host}${parsed.pathname}`;
 }
 
 function masked(value: string | undefined): string | undefined {

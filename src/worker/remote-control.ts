@@ -1,6 +1,5 @@
 import { availableParallelism, freemem, hostname, totalmem } from "node:os";
 import { getHeapStatistics } from "node:v8";
-import { LovageError } from "../core/errors.ts";
 import type { Consumer, HeldJob } from "../queue/consumer.ts";
 import type { ControlHandlers } from "../queue/control.ts";
 import type { ServedQueue } from "../queue/control-commands.ts";
@@ -121,15 +120,13 @@ export function createRemoteControl(parts: RemoteControlParts): ControlHandlers 
       change(queue, (consumer) => consumer.setConcurrency(concurrency)),
     pause: ({ queue }) => change(queue, (consumer) => consumer.pause()),
     resume: ({ queue }) => change(queue, (consumer) => consumer.resume()),
+    // Asked of all workers, some serve the queue already, and some never did: for them nothing changes.
     async "add-queue"({ queue, concurrency }) {
-      const added = await queues.add(queue, concurrency ?? parts.concurrencyOf(queue));
-      if (added) return served();
-      throw refused(queue, "takes jobs from it already, or stops", "lovage inspect stats shows its queues");
+      await queues.add(queue, concurrency ?? parts.concurrencyOf(queue));
+      return served();
     },
     "remove-queue"({ queue }) {
-      if (queues.consumers(queue).length === 0)
-        throw refused(queue, "takes no jobs from it", "lovage inspect stats shows its queues");
-      parts.removeQueue(queue);
+      if (queues.consumers(queue).length > 0) parts.removeQueue(queue);
       return served();
     },
     shutdown() {
@@ -141,12 +138,4 @@ export function createRemoteControl(parts: RemoteControlParts): ControlHandlers 
 
 function toServed({ name, concurrency, active, paused }: ReturnType<Consumer["status"]>): ServedQueue {
   return { name, concurrency, active, paused };
-}
-
-function refused(queue: QueueName, why: string, hint: string): LovageError {
-  return new LovageError("INPUT_INVALID", `queue ${queue}: the worker ${why}`, {
-    field: "queue",
-    value: queue,
-    hint,
-  });
 }

@@ -1,14 +1,17 @@
-import type { LovageError } from "../core/errors.ts";
+import { LovageError } from "../core/errors.ts";
 import type { Consumer, ConsumerStatus, HeldJob } from "../queue/consumer.ts";
 import type { QueueName } from "../task/definition.ts";
 
 /** The queues a worker takes jobs from, which may become more and fewer while it runs. */
 export interface ServedQueues {
   start(): Promise<void>;
-  /** Begins with a further queue; false when it is served already. */
-  add(name: QueueName, concurrency: number): Promise<boolean>;
-  /** Takes no more jobs of a queue; resolves when its running jobs have ended. False when it is not served. */
-  remove(name: QueueName): Promise<boolean>;
+  /**
+   * Begins with a further queue, if it is not served already.
+   * @throws LovageError `WORKER_STOPPING`
+   */
+  add(name: QueueName, concurrency: number): Promise<void>;
+  /** Takes no more jobs of a queue; resolves when its running jobs have ended. */
+  remove(name: QueueName): Promise<void>;
   /** The consumers of the queues, or of one; those that end their last jobs are no longer among them. */
   consumers(name?: QueueName): Consumer[];
   status(): ConsumerStatus[];
@@ -33,20 +36,19 @@ export function createServedQueues(
       await Promise.all([...served.values()].map((consumer) => consumer.start()));
     },
     async add(name, concurrency) {
-      if (served.has(name) || draining) return false;
+      if (draining) throw new LovageError("WORKER_STOPPING", "the worker stops: it takes up no queue");
+      if (served.has(name)) return;
       const consumer = open(name, concurrency);
       served.set(name, consumer);
       await consumer.start();
-      return true;
     },
     async remove(name) {
       const consumer = served.get(name);
-      if (consumer === undefined) return false;
+      if (consumer === undefined) return;
       served.delete(name);
       const drained = consumer.drain();
       leaving.set(consumer, drained);
       await drained.finally(() => leaving.delete(consumer));
-      return true;
     },
     consumers: (name) =>
       [...served].filter(([served]) => name === undefined || served === name).map(([, consumer]) => consumer),
