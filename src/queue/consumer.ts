@@ -180,8 +180,12 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     },
     async drain() {
       draining = true;
-      clearInterval(timer);
-      await worker?.close();
+      try {
+        await worker?.close();
+      } finally {
+        // Jobs that end their last run are looked after until then: it may take hours.
+        clearInterval(timer);
+      }
     },
     abort(reason, matches) {
       for (const { delivery, controller } of held.values()) {

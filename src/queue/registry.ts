@@ -16,7 +16,8 @@ const Beat = z.object({
   host: z.string(),
   pid: z.number(),
   version: z.string(),
-  /** Milliseconds since 1970, by the worker's own clock, as all moments here. */
+  /** When this was said, in milliseconds since 1970 by the worker's own clock, as all moments here. */
+  at: z.number(),
   startedAt: z.number(),
   queues: z.array(
     z.object({

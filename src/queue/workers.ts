@@ -31,11 +31,10 @@ export function isDead({ age }: Pick<WorkerRecord, "age">): boolean {
   return age >= silentAfter;
 }
 
-/** @param now by the clock of the worker, as far as it is known: its last beat was `age` before */
+/** Moments of a worker are compared with its own clock only: those of two machines may disagree. */
 export function judge(
   record: WorkerRecord,
   queues: readonly Pick<QueueOverview, "queue" | "waiting" | "oldestMilliseconds" | "paused">[],
-  now: number = Date.now(),
 ): WorkerView {
   if (isDead(record)) {
     return { ...record, state: "dead", why: `no beat for ${Math.round(record.age / 1000)} s` };
@@ -51,7 +50,7 @@ export function judge(
   const neglected = record.queues.find(({ name, concurrency, active, takenAt, paused }) => {
     const queue = queues.find((candidate) => candidate.queue === name);
     if (queue === undefined || queue.paused || paused || active >= concurrency) return false;
-    const idle = now - Math.max(takenAt ?? 0, record.startedAt);
+    const idle = record.at + record.age - Math.max(takenAt ?? 0, record.startedAt);
     return queue.waiting > 0 && (queue.oldestMilliseconds ?? 0) > stuckAfter && idle > stuckAfter;
   });
   if (neglected === undefined) return { ...record, state: "alive", why: "" };

@@ -53,6 +53,7 @@ export function createHeartbeat(parts: {
       host,
       pid: process.pid,
       version,
+      at: Date.now(),
       startedAt,
       queues: queues.status(),
       completed: tally.completed,

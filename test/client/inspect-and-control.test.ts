@@ -61,7 +61,15 @@ test("a worker that is alive but takes no jobs is told apart", async () => {
   const queue = { name: "default", concurrency: 2, active: 0, takenAt: null, paused: false };
   const figures = { completed: 0, failed: 0, retried: 0, lag: 0, rss: 1, stopping: false };
   const startedAt = Date.now() - 60_000;
-  await lazy.beat({ host: "h", pid: 1, version: "1", startedAt, queues: [queue], ...figures });
+  await lazy.beat({
+    at: Date.now(),
+    host: "h",
+    pid: 1,
+    version: "1",
+    startedAt,
+    queues: [queue],
+    ...figures,
+  });
   await world.worker({ name: "busy", queues: ["ml"] });
   await client.enqueue("test.echo", {}, { id: "neglected" });
   expect((await inspect.workers()).map(({ state }) => state)).toEqual(["alive", "alive"]);

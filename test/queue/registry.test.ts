@@ -26,6 +26,7 @@ const beat: WorkerBeat = {
   host: hostname(),
   pid: process.pid,
   version: "1",
+  at: Date.now(),
   startedAt: Date.now(),
   queues: [{ name: "ml", concurrency: 2, active: 0, takenAt: null, paused: false }],
   completed: 0,
@@ -99,8 +100,8 @@ test("the dead are named for an hour, then forgotten; what is no beat is passed 
   expect(await broker.redis.hexists(broker.keys.workers, "older")).toBe(0);
 });
 
-const record = { ...beat, name: "w", instance: "i", age: 100, startedAt: 0 };
 const now = 1_000_000;
+const record = { ...beat, name: "w", instance: "i", at: now - 100, age: 100, startedAt: 0 };
 const waiting = { queue: "ml", waiting: 3, oldestMilliseconds: stuckAfter + 1, paused: false };
 const [served] = beat.queues;
 if (served === undefined) throw new Error("the beat has no queue");
@@ -119,5 +120,5 @@ test.each<[string, string, Partial<typeof record>, Partial<typeof waiting>]>([
   ["it stops", "stopping", { stopping: true }, {}],
   ["it has not been heard of", "dead", { age: silentAfter }, {}],
 ])("%s: %s", (_what, state, changes, queue) => {
-  expect(judge({ ...record, ...changes }, [{ ...waiting, ...queue }], now).state).toBe(state);
+  expect(judge({ ...record, ...changes }, [{ ...waiting, ...queue }]).state).toBe(state);
 });
