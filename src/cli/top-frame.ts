@@ -136,7 +136,7 @@ const jobColumns: TopColumn[] = [
   { head: "running", cell: ({ running }: ActiveJob) => formatMilliseconds(running) },
   { head: "worker", cell: ({ worker }: { worker: string }) => worker, least: 8 },
   { head: "Ray job", cell: ({ rayJob }: ActiveJob) => rayJob ?? "-", leave: 3, least: 10 },
-  { head: "input", cell: ({ input }: ActiveJob) => plain(input), leave: 2, least: 10 },
+  { head: "input", cell: ({ input }: ActiveJob) => input, leave: 2, least: 10 },
 ];
 
 function table(
@@ -192,7 +192,8 @@ function widthsOf(
 
 function read(column: TopColumn, row: object): Cell {
   const cell = column.cell(row as never);
-  return typeof cell === "string" ? { text: cell } : cell;
+  // Names and inputs are foreign: an escape in them could move the cursor.
+  return typeof cell === "string" ? { text: plain(cell) } : cell;
 }
 
 function paint({ text, paint: color }: Cell, width: number): string {

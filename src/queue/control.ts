@@ -70,21 +70,30 @@ export function createAsker(broker: Broker): Asker {
   const client = randomUUID();
   const open = new Map<string, (reply: z.infer<typeof Reply>) => void>();
   let subscriber: Subscriber | undefined;
+  let listening: Promise<void> | undefined;
 
   async function listen(): Promise<void> {
-    subscriber ??= createSubscriber(broker);
+    subscriber = createSubscriber(broker);
     await subscriber.hear(keys.answers(client), (message) => {
       const reply = Reply.safeParse(parseJson(message));
       if (reply.success) open.get(reply.data.id)?.(reply.data);
     });
-    await subscriber.start();
+    try {
+      await subscriber.start();
+    } catch (error) {
+      // The next question tries again.
+      listening = undefined;
+      await subscriber.stop();
+      throw error;
+    }
   }
 
   return {
     async ask(command, args, { workers, timeout = "1s" } = {}) {
       const milliseconds = toMilliseconds(timeout, "timeout");
       checkArguments(command, args);
-      if (subscriber === undefined) await listen();
+      listening ??= listen();
+      await listening;
       const known = await readRegistry(broker);
       const asked = workers === undefined ? known : pick(known, workers);
       const dead = asked.filter(isDead).map(({ name }) => name);

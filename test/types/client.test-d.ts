@@ -1,5 +1,5 @@
 import { expectTypeOf, test } from "vitest";
-import { type Client, createClient } from "#client";
+import { type ActiveJob, type Client, createClient } from "#client";
 import type { Tasks } from "#tasks";
 
 declare const client: Client<Tasks>;
@@ -25,4 +25,15 @@ test("many calls are typed one by one", () => {
   // @ts-expect-error the input is another task's
   client.enqueueMany([{ task: "tasks.simple_tasks.ping", input: { dataset: "a.csv" } }]);
   expectTypeOf(createClient<Tasks>).returns.toEqualTypeOf<Client<Tasks>>();
+});
+
+test("what workers are asked and answer is typed", async () => {
+  const { answers } = await client.inspect.active({ workers: ["ml"], timeout: "2s" });
+  expectTypeOf(answers).toEqualTypeOf<{ worker: string; answer: ActiveJob[]; milliseconds: number }[]>();
+  await client.control.timeLimit("tasks.simple_tasks.ping", { hard: "1m" });
+  await client.control.timeLimit("tasks.simple_tasks.ping", "off");
+  // @ts-expect-error no queue has this name
+  client.control.addQueue("fast");
+  // @ts-expect-error a limit is off, default, or of durations
+  client.control.timeLimit("tasks.simple_tasks.ping", "none");
 });
