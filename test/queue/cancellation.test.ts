@@ -34,6 +34,15 @@ test("a running job ends though the announcement of its cancellation was lost, a
   expect(await job.snapshot()).toMatchObject({ state: "cancelled", attempt: 1, attempts: 3 });
 });
 
+test("so does one whose worker takes no more jobs of its queue", async () => {
+  await world.worker({ name: "one", queues: ["default"] });
+  const job = await world.client.enqueue("test.echo", { seconds: 60 });
+  await eventually("it runs", async () => (await job.state()) === "active");
+  await world.client.control.removeQueue("default");
+  expect(await cancelJob(mute(world.broker), job, "unheard")).toBe("cancelling");
+  await eventually("it ended", async () => (await job.snapshot()).endedAt, 10_000);
+});
+
 test("a waiting and a scheduled job are never started though nobody heard of their cancellation", async () => {
   const waiting = await world.client.enqueue("test.echo", {});
   const scheduled = await world.client.enqueue("test.echo", {}, { delay: "1h" });
