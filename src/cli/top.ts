@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { createLogUpdate } from "log-update";
 import type { Client } from "../client/index.ts";
+import { untilAborted } from "../core/abort.ts";
 import type { TaskTypes } from "../task/catalogue.ts";
 import type { CliDoors } from "./doors.ts";
 import { toCoded } from "./error-report.ts";
@@ -70,7 +71,8 @@ async function watch(look: () => Promise<TopLook>, screen: Screen, doors: CliDoo
   try {
     while (!over.signal.aborted) {
       const began = performance.now();
-      const found = await look().catch(toCoded);
+      // Whoever wants to leave does not wait for a Redis that is away.
+      const found = await untilAborted(look(), over.signal).catch(toCoded);
       if (over.signal.aborted) break;
       const now = sizeOf(doors);
       if (now.width !== size.width || now.height !== size.height) {

@@ -10,12 +10,16 @@ export interface LimitOverride {
   time?: TimeLimits | "off";
 }
 
-const Override = z.object({
-  rate: z.union([z.literal("off"), z.object({ count: z.number(), per: z.number() })]).optional(),
-  time: z
-    .union([z.literal("off"), z.object({ soft: z.number().optional(), hard: z.number().optional() })])
-    .optional(),
-});
+const milliseconds = z.number().nonnegative();
+/** What a field of the hash may hold, by its kind. */
+const kinds = {
+  rate: z.object({
+    rate: z.literal("off").or(z.object({ count: z.number().int().positive(), per: milliseconds })),
+  }),
+  time: z.object({
+    time: z.literal("off").or(z.object({ soft: milliseconds.optional(), hard: milliseconds.optional() })),
+  }),
+};
 
 /** What operators set, by task. */
 export async function readLimitOverrides({
@@ -25,9 +29,10 @@ export async function readLimitOverrides({
   const fields = await redis.hgetall(keys.limits);
   const overrides = new Map<string, LimitOverride>();
   for (const [field, json] of Object.entries(fields)) {
-    const [, kind = "", task = ""] = /^(rate|time):(.*)$/.exec(field) ?? [];
+    const [, kind, task = ""] = /^(rate|time):(.*)$/.exec(field) ?? [];
+    if (kind !== "rate" && kind !== "time") continue;
     // Anybody may write here; what is no limit limits nothing.
-    const override = Override.safeParse({ [kind]: parseJson(json) });
+    const override = kinds[kind].safeParse({ [kind]: parseJson(json) });
     if (override.success)
       overrides.set(task, { ...overrides.get(task), ...(override.data as LimitOverride) });
   }

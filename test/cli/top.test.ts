@@ -3,6 +3,7 @@ import picocolors from "picocolors";
 import { expect, test } from "vitest";
 import { renderTop, type TopLook } from "../../src/cli/top-frame.ts";
 import type { QueueOverview, WorkerView } from "../../src/client/index.ts";
+import { LovageError } from "../../src/core/errors.ts";
 import { documentOf, lovage, type Script } from "./scripted-doors.ts";
 
 const queueOf = (queue: string, waiting = 0): QueueOverview => ({
@@ -132,4 +133,38 @@ test("on a terminal it draws until q, and leaves the terminal as it was", async 
   expect(ended.stdout).toContain("lovage top");
   expect(ended.stdout.endsWith("\u001b[?1049l")).toBe(true);
   expect(ended.closed).toBe(1);
+});
+
+test("q ends it also while Redis is away, and so does Ctrl-C", async () => {
+  const away: Script = { inspect: { ...script.inspect, queues: () => new Promise(() => {}) } };
+  const press = (key: string) => (listener: (key: string) => void) => {
+    setTimeout(() => listener(key), 20);
+    return () => {};
+  };
+  for (const key of ["q", "\u0003"]) {
+    const ended = await lovage(["top"], { script: away, terminal: 80, onKey: press(key) });
+    expect(ended.code).toBe(0);
+    expect(ended.stdout.endsWith("\u001b[?1049l")).toBe(true);
+  }
+});
+
+test("a Redis that is away for a moment is told of below what was seen last", async () => {
+  let looks = 0;
+  const shaky: Script = {
+    inspect: {
+      ...script.inspect,
+      queues: async () => {
+        looks += 1;
+        if (looks === 2) throw new LovageError("REDIS_UNAVAILABLE", "no answer");
+        return look(0, 0).queues;
+      },
+    },
+  };
+  const onKey = (listener: (key: string) => void) => {
+    const timer = setInterval(() => looks >= 3 && listener("q"), 20);
+    return () => clearInterval(timer);
+  };
+  const ended = await lovage(["top"], { script: shaky, terminal: 80, onKey });
+  expect(ended.stdout).toContain("REDIS_UNAVAILABLE: no answer");
+  expect(ended.code).toBe(0);
 });
