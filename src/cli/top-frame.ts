@@ -110,7 +110,7 @@ function queueColumns(colors: Colors): TopColumn[] {
 
 function workerColumns(colors: Colors, silent: readonly string[]): TopColumn[] {
   return [
-    { head: "worker", cell: ({ name }: WorkerView) => name, least: 12 },
+    { head: "worker", cell: ({ name }: WorkerView) => name, least: 20 },
     {
       head: "state",
       cell: (worker: WorkerView) =>
@@ -118,7 +118,7 @@ function workerColumns(colors: Colors, silent: readonly string[]): TopColumn[] {
           ? { text: "silent", paint: colors.red }
           : { text: worker.state, paint: () => stateText(worker, { colors }) },
     },
-    { head: "queues", cell: ({ queues }: WorkerView) => queuesText(queues), least: 12 },
+    { head: "queues", cell: ({ queues }: WorkerView) => queuesText(queues), least: 20 },
     { head: "done", cell: ({ completed }: WorkerView) => String(completed) },
     { head: "failed", cell: ({ failed }: WorkerView) => String(failed) },
     { head: "retried", cell: ({ retried }: WorkerView) => String(retried), leave: 3 },

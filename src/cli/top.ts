@@ -17,8 +17,8 @@ const refreshInterval = 1000;
 /** How long workers may take to tell their jobs: less than a refresh. */
 const askTimeout = "800ms";
 
-/** A terminal has a second screen, for programs that fill it; the first comes back unchanged. */
-const secondScreen = { enter: "\u001b[?1049h\u001b[H", leave: "\u001b[?1049l" };
+/** A terminal has a second screen, for programs that fill it; the first comes back unchanged. The cursor is hidden there. */
+const secondScreen = { enter: "\u001b[?1049h\u001b[H\u001b[?25l", leave: "\u001b[?25h\u001b[?1049l" };
 
 /** `lovage top`: queues, workers and running jobs, again and again. */
 export function addTopCommand(program: Command, run: Run, doors: CliDoors): void {
@@ -64,7 +64,8 @@ async function watch(look: () => Promise<TopLook>, screen: Screen, doors: CliDoo
     if (key === "q" || key === "Q" || key === "\u0003") end();
   });
   signal.addEventListener("abort", end);
-  const draw = createLogUpdate(stdout as NodeJS.WriteStream);
+  // If log-update hid the cursor, it would also end the process at a signal, before the terminal is put right.
+  const draw = createLogUpdate(stdout as NodeJS.WriteStream, { showCursor: true });
   let drawn = "";
   let size = sizeOf(doors);
   stdout.write(secondScreen.enter);
