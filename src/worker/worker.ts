@@ -10,11 +10,13 @@ import { publishManifests } from "../queue/manifests.ts";
 import { createRayStops } from "../queue/ray-stops.ts";
 import type { RayHost } from "../ray/host.ts";
 import type { RayRunner } from "../ray/runner.ts";
+import { builtins } from "../task/builtin.ts";
 import { type AnyTask, type Catalogue, describeTask } from "../task/catalogue.ts";
 import type { ClusterOperations, Dependencies, TaskSettings } from "../task/context.ts";
 import type { QueueName } from "../task/definition.ts";
 import { type Attempt, execute, type Outcome } from "../task/execute.ts";
 import { JobContext } from "./context.ts";
+import { runWorkflow } from "./workflow.ts";
 
 export interface WorkerOptions {
   name: string;
@@ -49,6 +51,9 @@ export function createWorker(options: WorkerOptions): Service {
   const rayJobs = new WeakMap<HeldJob, string>();
   const stops = createRayStops(broker);
   const reaper = options.rayRunner.createReaper(stops, logger);
+  const workflows = new Set(
+    [...catalogue.tasks, ...builtins.values()].flatMap((task) => (task.workflow ? task.name : [])),
+  );
   const policies = new Map(catalogue.tasks.map((task) => [task.name, task.retry]));
   const contextParts = { ...options, dependencies: options.dependencies ?? {}, workerName: options.name };
   const executors = {
@@ -61,6 +66,7 @@ export function createWorker(options: WorkerOptions): Service {
       const which = { jobId, task: name, queue, attempt, enqueuedAt };
       return options.rayRunner.run(task.ray, which, input, rayHost(delivery, signals.end));
     },
+    runWorkflow: (attempt: Attempt<HeldJob>) => runWorkflow(options, attempt, executors.context(attempt)),
     runIsolated: async ({ task }: Attempt<HeldJob>): Promise<unknown> => {
       throw new LovageError("TASK_INVALID", `${task.name} cannot run isolated here`);
     },
@@ -91,7 +97,7 @@ export function createWorker(options: WorkerOptions): Service {
   async function run(job: HeldJob): Promise<Outcome> {
     const begun = performance.now();
     const outcome = await execute(job, executors);
-    if (isFinal(outcome)) await leaveToReaper(job);
+    if (isFinal(outcome)) await Promise.all([leaveToReaper(job), cancelCalls(job)]);
     report(job, outcome, Math.round(performance.now() - begun));
     return outcome;
   }
@@ -103,6 +109,12 @@ export function createWorker(options: WorkerOptions): Service {
     } catch (error) {
       logger.error({ job: job.id, err: error }, "the job's Ray job may run on: its record cannot be used");
     }
+  }
+
+  /** What a workflow called does not go on without it. */
+  async function cancelCalls(job: Pick<HeldJob, "id" | "task" | "workflow">): Promise<void> {
+    if (!workflows.has(job.task)) return;
+    await job.workflow().cancelCalls("its workflow has ended");
   }
 
   /** One line a job: at this rate a second one would be what a busy worker mostly does. */

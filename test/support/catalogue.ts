@@ -60,7 +60,22 @@ export const rayLong = defineRayTask({
   deadlines: { run: "2s" },
 });
 
-export const testCatalogue = createCatalogue([echo, rayEcho, rayPending, rayLate, rayLong]);
+/** Adds, after so many milliseconds; a negative sum is an error. */
+export const add = defineTask({
+  name: "test.add",
+  queue: "default",
+  input: z.strictObject({ numbers: z.array(z.number()), milliseconds: z.number().default(0) }),
+  output: z.number(),
+  retry: { attempts: 1 },
+  async run({ numbers, milliseconds }, { signal }) {
+    if (milliseconds > 0) await sleep(milliseconds, undefined, { signal });
+    const sum = numbers.reduce((total, number) => total + number, 0);
+    if (sum < 0) throw new LovageError("TEST_NEGATIVE", `the sum is ${sum}`);
+    return sum;
+  },
+});
+
+export const testCatalogue = createCatalogue([echo, rayEcho, rayPending, rayLate, rayLong, add]);
 export type TestTasks = TasksOf<typeof testCatalogue>;
 
 /** The test programs beside the real `lovage_job.py` and what it imports, in a folder of their own: what a worker uploads. */
