@@ -34,6 +34,9 @@ export interface HeldJob extends Delivery {
   workflow(): WorkflowRecord;
 }
 
+/** What is left of a job that nobody holds any more. */
+export type GivenUpJob = Pick<HeldJob, "id" | "task" | "queue" | "data" | "readRayJob" | "workflow">;
+
 export interface ConsumerOptions {
   broker: Broker;
   queue: string;
@@ -47,7 +50,7 @@ export interface ConsumerOptions {
   onError(error: Error): void;
   onStalled(jobId: string): void;
   /** Told of a job that failed without being run again, because its workers died too often. */
-  onGivenUp(job: Pick<HeldJob, "id" | "readRayJob">): Promise<void>;
+  onGivenUp(job: GivenUpJob): Promise<void>;
 }
 
 interface Retention {
@@ -152,9 +155,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       worker.on("failed", (job) => {
         if (job?.parent !== undefined && job.finishedOn !== undefined) tellWorkflow(job.parent, "now");
         if (job?.id === undefined || job.deferredFailure === undefined) return;
-        const { id } = job;
-        const readRayJob = () => readField(broker, queue, id, jobFields.rayJob);
-        options.onGivenUp({ id, readRayJob }).catch(options.onError);
+        const { signal } = new AbortController();
+        options.onGivenUp(new BullJob(options, job, "", signal)).catch(options.onError);
       });
       worker.on("lockRenewalFailed", (ids) => {
         for (const id of ids)

@@ -63,6 +63,8 @@ export interface Executors<D extends Delivery> {
   runWorkflow(attempt: Attempt<D>): Promise<unknown>;
   /** Stops the Ray job that an earlier worker may have left running for a job that was cancelled since. */
   stopRayJob(delivery: D): Promise<void>;
+  /** Enqueues what comes after a call that asked for it. */
+  callNext(delivery: D, call: Call, output: unknown): Promise<void>;
   /** Asked before an attempt of a task with a rate or a concurrency limit. */
   admit(attempt: Attempt<D>): Promise<Admission>;
   /** Time limits that an operator set for a task, instead of those of its definition. */
@@ -90,6 +92,7 @@ export async function execute<D extends Delivery>(delivery: D, executors: Execut
       const result = await run({ task, call, input, delivery, signals }, executors);
       if (result === parked) return { type: "waiting-children" };
       const output = validate(task.output, result, "OUTPUT_INVALID", `the result of ${task.name}`);
+      if (call.meta.onSuccess !== undefined) await executors.callNext(delivery, call, output);
       return { type: "completed", output: call.meta.ignoreResult === true ? undefined : output };
     } finally {
       signals.clear();
