@@ -6,9 +6,11 @@ import { createJobEvents } from "../queue/events.ts";
 import { createInspector } from "../queue/inspector.ts";
 import { addJobs, prepareJob } from "../queue/producer.ts";
 import { readSnapshot } from "../queue/snapshot.ts";
+import { canvas } from "../task/builtin.ts";
+import type { Canvas } from "../task/canvas.ts";
 import type { Catalogue, TaskManifest, TaskTypes } from "../task/catalogue.ts";
 import type { BrokerOperations } from "../task/context.ts";
-import { checkInput, createDirectory } from "./directory.ts";
+import { checkCanvas, checkInput, createDirectory } from "./directory.ts";
 import { createHandle, type JobHandle } from "./handle.ts";
 
 export interface ClientOptions {
@@ -38,6 +40,11 @@ export interface Client<Tasks extends TaskTypes> {
     input: Tasks[Name]["input"],
     options?: EnqueueOptions,
   ): Promise<JobHandle<Tasks[Name]["output"]>>;
+  /**
+   * Enqueues a composition of calls (`chain`, `group`, `chord`, `map`, `chunks`) as one workflow.
+   * @throws LovageError as {@link enqueue}
+   */
+  start<Output>(composition: Canvas<Output>, options?: EnqueueOptions): Promise<JobHandle<Output>>;
   /** Like {@link enqueue} for many; all inputs are checked before the first job is sent. Handles come in order. */
   enqueueMany(calls: readonly Call<Tasks>[]): Promise<JobHandle[]>;
   /**
@@ -113,8 +120,12 @@ export function createClient<Tasks extends TaskTypes>(options: ClientOptions): C
 
   return {
     async enqueue(task, input, callOptions) {
-      const call = callOptions === undefined ? { task, input } : { task, input, options: callOptions };
-      const [handle] = await enqueueAll([call]);
+      const [handle] = await enqueueAll([toCall(task, input, callOptions)]);
+      return handle as JobHandle<never>;
+    },
+    async start(composition, callOptions) {
+      await bounded(({ directory }) => checkCanvas(directory, composition));
+      const [handle] = await enqueueAll([toCall(canvas.name, composition, callOptions)]);
       return handle as JobHandle<never>;
     },
     enqueueMany: (calls) => enqueueAll(calls as readonly Call<TaskTypes>[]),
@@ -136,4 +147,8 @@ export function createClient<Tasks extends TaskTypes>(options: ClientOptions): C
       await parts?.broker.close();
     },
   };
+}
+
+function toCall(task: string, input: unknown, options: EnqueueOptions | undefined): Call<TaskTypes> {
+  return options === undefined ? { task, input } : { task, input, options };
 }

@@ -44,7 +44,7 @@ export const CanvasNode: z.ZodType<CanvasNode> = z.lazy(() =>
     z.strictObject({
       type: z.literal("call"),
       task: z.string(),
-      input: z.unknown(),
+      input: z.unknown().optional(),
       into: z.string().optional(),
       options: Options,
     }),
@@ -155,8 +155,8 @@ export function* callsOf(
   first = true,
 ): Generator<{ task: string; inputs: unknown[] | undefined }> {
   if (node.type === "call") {
-    const complete = node.into === undefined ? node.input !== undefined : false;
-    yield { task: node.task, inputs: complete || first ? [node.input ?? {}] : undefined };
+    const complete = first || (node.into === undefined && node.input !== undefined);
+    yield { task: node.task, inputs: complete ? [node.input ?? {}] : undefined };
   } else if (node.type === "map") yield { task: node.task, inputs: node.inputs };
   else
     for (const [index, next] of node.nodes.entries())

@@ -18,6 +18,7 @@ import type { QueueName } from "../task/definition.ts";
 import { type Attempt, execute, type Outcome } from "../task/execute.ts";
 import { JobContext } from "./context.ts";
 import { createContinuations } from "./continuations.ts";
+import { createSweeper } from "./sweeper.ts";
 import { runWorkflow } from "./workflow.ts";
 
 export interface WorkerOptions {
@@ -182,6 +183,11 @@ export function createWorker(options: WorkerOptions): Service {
       onStalled: (job) => logger.warn({ job, queue: name }, "a worker fell silent; its job is taken over"),
     }),
   );
+  const sweeper = createSweeper(
+    broker,
+    options.queues.map(({ name }) => name),
+    logger,
+  );
   const listener = listenForCancellations(broker, ({ queue, id, reason }) => {
     const cancelled = new LovageError("JOB_CANCELLED", reason);
     for (const consumer of consumers)
@@ -236,10 +242,13 @@ export function createWorker(options: WorkerOptions): Service {
       await publishManifests(broker, catalogue.tasks.map(describeTask));
       await listener.start();
       await reaper.start();
+      await sweeper.start();
       await Promise.all(consumers.map((consumer) => consumer.start()));
     },
     stop() {
-      stopping ??= drain().then(() => Promise.all([listener.stop(), reaper.stop()]).then(() => {}));
+      stopping ??= drain().then(() =>
+        Promise.all([listener.stop(), reaper.stop(), sweeper.stop()]).then(() => {}),
+      );
       return stopping;
     },
   };
