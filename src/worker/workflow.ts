@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { backoffDelay } from "../core/backoff.ts";
@@ -30,6 +31,9 @@ interface Parts {
   broker: Broker;
   catalogue: Catalogue;
 }
+
+/** True within a step's effect. */
+const inStep = new AsyncLocalStorage<boolean>();
 
 /** Runs a workflow's function as far as it gets; resolves to its result or, when it waits for calls, to `parked`. */
 export async function runWorkflow(
@@ -103,8 +107,18 @@ function createWorkflowContext(
 ): WorkflowContext {
   let ids = 0;
 
-  function call(task: Callable | string, input: unknown, options: CallOptions = {}): Promise<unknown> {
+  function refuseInStep(what: string): void {
+    if (inStep.getStore() !== true) return;
+    // A step is not taken again when the workflow is run again, so what it calls would be missing then.
+    throw new LovageError("TASK_INVALID", `context.${what} was called inside a step`, {
+      field: what,
+      hint: "call it before or after the step; a step's own randomness and time are remembered with its result",
+    });
+  }
+
+  async function call(task: Callable | string, input: unknown, options: CallOptions = {}): Promise<unknown> {
     const name = typeof task === "string" ? task : task.name;
+    refuseInStep("call");
     if (typeof task !== "string") validate(task.input, input, "INPUT_INVALID", `the input of ${name}`);
     const made = digest(JSON.stringify(input) ?? "");
     return replay.call(`${name}(${made})`, (place) => async () => {
@@ -114,7 +128,9 @@ function createWorkflowContext(
   }
 
   async function step<T>(name: string, effect: () => Promise<T> | T, options: StepOptions = {}): Promise<T> {
-    return (await replay.step(`step:${name}`, () => attemptStep(effect, options, context.signal))) as T;
+    refuseInStep("step");
+    const act = () => inStep.run(true, () => attemptStep(effect, options, context.signal));
+    return (await replay.step(`step:${name}`, act)) as T;
   }
 
   /** Only what happens for the first time is told. */
@@ -136,21 +152,30 @@ function createWorkflowContext(
     logger: { debug: logger("debug"), info: logger("info"), warn: logger("warn"), error: logger("error") },
     progress: once(context.progress),
     log: once(context.log),
-    call: call as WorkflowContext["call"],
-    async sleep(duration: Duration) {
+    call: quiet(call) as WorkflowContext["call"],
+    sleep: quiet(async (duration: Duration) => {
+      refuseInStep("sleep");
       const delay = toMilliseconds(duration);
       const target: Target = { name: sleepName, queue: job.queue, retry: { attempts: 1 } };
-      await replay.call(
-        `sleep(${delay})`,
-        (place) => async () => prepareJob(target, {}, { delay }, callId(job.id, place)),
-      );
-    },
-    step,
+      const make = (place: number) => prepareJob(target, {}, { delay }, callId(job.id, place));
+      await replay.call(`sleep(${delay})`, (place) => async () => make(place));
+    }),
+    step: quiet(step) as WorkflowContext["step"],
     now: () => new Date(replay.time),
     uuid() {
+      refuseInStep("uuid");
       ids += 1;
       return toUuid(createHash("sha256").update(`${job.id}\n${job.enqueuedAt}\n${ids}`).digest());
     },
+  };
+}
+
+/** A call that fails before the function awaits it is no unhandled rejection: the function may come to it later. */
+function quiet<Args extends unknown[], T>(act: (...args: Args) => Promise<T>): (...args: Args) => Promise<T> {
+  return (...args) => {
+    const promise = act(...args);
+    promise.catch(() => {});
+    return promise;
   };
 }
 

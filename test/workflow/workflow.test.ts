@@ -118,6 +118,25 @@ test("a step is taken once, and its error is the workflow's to catch", async () 
   expect(result).toEqual([1, "no", 3]);
 });
 
+test("a call that fails before it is awaited is met when it is awaited", async () => {
+  await open();
+  const result = await run(async ({ call }) => {
+    const failing = call(add, { numbers: [-1] });
+    const slow = call(echo, { seconds: 0.3, text: "slow" });
+    await slow;
+    return failing.catch((error) => error.code);
+  });
+  expect(result).toBe("TEST_NEGATIVE");
+});
+
+test("a workflow's own tools are refused inside a step", async () => {
+  await open();
+  await expect(run(({ step, uuid }) => step("id", () => uuid()))).rejects.toMatchObject({
+    code: "TASK_INVALID",
+    field: "uuid",
+  });
+});
+
 test("cancelling a workflow cancels what it called, Ray jobs too", async () => {
   await open();
   body = ({ call }) =>
