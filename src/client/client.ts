@@ -6,6 +6,7 @@ import { createJobEvents } from "../queue/events.ts";
 import { createInspector } from "../queue/inspector.ts";
 import { addJobs, prepareJob } from "../queue/producer.ts";
 import { readSnapshot } from "../queue/snapshot.ts";
+import { readWorkflowTree, type TreeOptions, type WorkflowNode } from "../queue/workflow-tree.ts";
 import { canvas } from "../task/builtin.ts";
 import type { Canvas } from "../task/canvas.ts";
 import type { Catalogue, TaskManifest, TaskTypes } from "../task/catalogue.ts";
@@ -52,6 +53,11 @@ export interface Client<Tasks extends TaskTypes> {
    * @throws LovageError `JOB_NOT_FOUND`, `JOB_AMBIGUOUS`
    */
   get<Output = unknown>(id: string, options?: { queue?: string }): Promise<JobHandle<Output>>;
+  /**
+   * A workflow and what it called, as a tree.
+   * @throws LovageError `JOB_NOT_FOUND`, `JOB_AMBIGUOUS`
+   */
+  workflow(id: string, options?: TreeOptions & { queue?: string }): Promise<WorkflowNode>;
   /** The tasks that the workers published. */
   tasks(): Promise<TaskManifest[]>;
   /** Redis' and the queues' health. */
@@ -135,6 +141,10 @@ export function createClient<Tasks extends TaskTypes>(options: ClientOptions): C
         const { task } = await readSnapshot(parts.broker, queue, id);
         return handleOf(parts, { id, task, queue });
       }),
+    workflow: (id, { queue, ...treeOptions } = {}) =>
+      bounded(async ({ broker }) =>
+        readWorkflowTree(broker, queue ?? (await findQueue(broker, id)), id, treeOptions),
+      ),
     tasks: () => bounded((parts) => parts.directory.list()),
     inspect: {
       redis: () => bounded(({ broker }) => createInspector(broker).redis()),

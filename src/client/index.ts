@@ -5,6 +5,7 @@ export { type JobState, jobStates } from "../core/states.ts";
 export type { RedisSettings } from "../queue/connection.ts";
 export type { Deduplication, EnqueueOptions } from "../queue/enqueue-options.ts";
 export type { JobSnapshot } from "../queue/snapshot.ts";
+export type { TreeOptions, WorkflowNode } from "../queue/workflow-tree.ts";
 export {
   type Canvas,
   chain,
