@@ -41,8 +41,21 @@ export async function runWorkflow(
   attempt: Attempt<HeldJob>,
   context: TaskContext,
 ): Promise<unknown> {
-  const { delivery: job, signals, input, task } = attempt;
-  const record = keeping(job.workflow());
+  const record = keeping(attempt.delivery.workflow());
+  const letGo = record.keepLock();
+  try {
+    return await runUntilParked(parts, attempt, context, record);
+  } finally {
+    letGo();
+  }
+}
+
+async function runUntilParked(
+  parts: Parts,
+  { delivery: job, signals, input, task }: Attempt<HeldJob>,
+  context: TaskContext,
+  record: WorkflowRecord,
+): Promise<unknown> {
   for (;;) {
     const { history = firstHistory(), outcomes } = await record.load();
     const host: ReplayHost<MadeCall> = {
@@ -89,6 +102,7 @@ function keeping(record: WorkflowRecord): WorkflowRecord {
     };
   };
   return {
+    keepLock: record.keepLock,
     load: kept(record.load),
     save: kept(record.save),
     saveStep: kept(record.saveStep),
