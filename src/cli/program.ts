@@ -18,6 +18,7 @@ import { addStatusCommand } from "./status.ts";
 import { addTasksCommand } from "./tasks.ts";
 import { addTopCommand } from "./top.ts";
 import { addWorkerCommand } from "./worker.ts";
+import { addWorkflowCommand } from "./workflow.ts";
 
 /**
  * Parses the arguments (without node and script), runs the command, and resolves to the exit code. It rejects never:
@@ -51,6 +52,7 @@ export async function runCli(argv: readonly string[], doors: CliDoors): Promise<
   addLogsCommand(program, run);
   addResultCommand(program, run, doors);
   addCancelCommand(program, run);
+  addWorkflowCommand(program, run);
   addTasksCommand(program, run);
   addInspectCommands(program, run);
   addControlCommands(program, run, doors);

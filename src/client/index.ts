@@ -17,6 +17,17 @@ export { type ListedJob, type OpenState, openStates } from "../queue/queue-jobs.
 export type { QueueOverview } from "../queue/queue-overview.ts";
 export type { JobSnapshot } from "../queue/snapshot.ts";
 export type { WorkerState, WorkerView } from "../queue/workers.ts";
+export type { TreeOptions, WorkflowNode } from "../queue/workflow-tree.ts";
+export {
+  type Canvas,
+  chain,
+  chord,
+  chunks,
+  type GroupFailure,
+  group,
+  map,
+  signature,
+} from "../task/canvas.ts";
 export { type Call, type Client, type ClientOptions, createClient } from "./client.ts";
 export type { Control, LimitSwitch, WorkerQueueOptions } from "./control.ts";
 export type { JobHandle } from "./handle.ts";

@@ -1,6 +1,7 @@
 import { parseJson } from "../core/json.ts";
 import { type Broker, jobNotFound } from "./broker.ts";
 import { jobFields } from "./keys.ts";
+import { wakeWorkflow } from "./parked-workflows.ts";
 
 /** What is announced on the channel of cancellations. */
 export interface CancellationNotice {
@@ -30,6 +31,8 @@ export async function cancelJob(
   await broker.redis.publish(broker.keys.cancellations, JSON.stringify(notice));
   const state = await broker.queue(queue).getJobState(id);
   if (state === "delayed") await letThrough(broker, { queue, id });
+  // Its worker cancels what it called.
+  if (state === "waiting-children") await wakeWorkflow(broker, { queue, id }, "now");
   return state === "active" ? "cancelling" : "cancelled";
 }
 

@@ -10,6 +10,7 @@ import { backoffDelay } from "../core/backoff.ts";
 import { LovageError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import type { Progress } from "../core/progress.ts";
+import { sleepName } from "../task/builtin.ts";
 import type { Call } from "../task/codec.ts";
 import type { RetryPolicy } from "../task/definition.ts";
 import type { Delivery, Outcome } from "../task/execute.ts";
@@ -17,9 +18,13 @@ import type { Broker } from "./broker.ts";
 import { letThrough } from "./cancellation.ts";
 import { jobFields } from "./keys.ts";
 import { appendLog } from "./log.ts";
+import { wakeWorkflow } from "./parked-workflows.ts";
+import { createWorkflowRecord, type WorkflowRecord } from "./workflow-record.ts";
 
 /** A job that this process runs right now, and what may be done to it meanwhile. */
 export interface HeldJob extends Delivery {
+  /** When this worker took it, in milliseconds since 1970. */
+  readonly takenAt: number;
   progress(progress: Progress): Promise<void>;
   /** Adds lines to the job's log, and in the same step notes how far a log that is mirrored was read. */
   log(lines: readonly string[], cursor?: string): Promise<void>;
@@ -28,7 +33,12 @@ export interface HeldJob extends Delivery {
   readRayJob(): Promise<string | undefined>;
   /** @throws LovageError `LOCK_LOST` when another worker holds the job by now */
   writeRayJob(json: string): Promise<void>;
+  /** What Redis holds of the workflow that the job is. */
+  workflow(): WorkflowRecord;
 }
+
+/** What is left of a job that nobody holds any more. */
+export type GivenUpJob = Pick<HeldJob, "id" | "task" | "queue" | "data" | "readRayJob" | "workflow">;
 
 export interface ConsumerOptions {
   broker: Broker;
@@ -43,7 +53,7 @@ export interface ConsumerOptions {
   onError(error: Error): void;
   onStalled(jobId: string): void;
   /** Told of a job that failed without being run again, because its workers died too often. */
-  onGivenUp(job: Pick<HeldJob, "id" | "readRayJob">): Promise<void>;
+  onGivenUp(job: GivenUpJob): Promise<void>;
 }
 
 interface Retention {
@@ -61,8 +71,8 @@ export interface Consumer {
   abort(reason: LovageError, matches: (job: Delivery) => boolean): void;
   /** The ids of the running jobs. */
   running(): string[];
-  /** The running jobs, each with when it was taken, in milliseconds since 1970. */
-  held(): { job: HeldJob; takenAt: number }[];
+  /** The running jobs. */
+  held(): HeldJob[];
   status(): ConsumerStatus;
   /** How many jobs it runs at once from now on; those running beyond it go on. */
   setConcurrency(concurrency: number): Promise<void>;
@@ -91,7 +101,7 @@ const cancellationCheckInterval = 2000;
 
 export function createConsumer(options: ConsumerOptions): Consumer {
   const { broker, queue } = options;
-  const held = new Map<string, { delivery: BullJob; controller: AbortController; takenAt: number }>();
+  const held: Held = new Map();
   /** The jobs put aside for another attempt since the last look for cancellations. */
   let retried: string[] = [];
   let worker: Worker | undefined;
@@ -113,20 +123,27 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       return handBackUnstarted(options, job, later, new DelayedError());
     }
     const controller = new AbortController();
-    const delivery = new BullJob(options, job, token, controller.signal);
-    takenAt = Date.now();
-    held.set(id, { delivery, controller, takenAt });
+    const delivery = new BullJob(options, job, token, controller, held);
+    held.set(id, delivery);
+    takenAt = delivery.takenAt;
     try {
       const outcome = await options.run(delivery);
       if (outcome.type === "retry") retried.push(id);
       return outcome.type === "completed" ? outcome.output : await end(options, job, token, outcome);
     } finally {
-      held.delete(id);
+      // A workflow that was parked may be held again by now.
+      if (held.get(id) === delivery) held.delete(id);
     }
   }
 
   function abortById(id: string, reason: LovageError): void {
     held.get(id)?.controller.abort(reason);
+  }
+
+  /** BullMQ itself tells a workflow when its last call has ended. */
+  function tellWorkflow({ id, queueKey }: NonNullable<Job["parent"]>, why: "ended" | "now"): void {
+    const parent = { id: id ?? "", queue: queueKey.slice(broker.keys.prefix.length + 1) };
+    wakeWorkflow(broker, parent, why).catch(options.onError);
   }
 
   async function checkCancellations(): Promise<void> {
@@ -165,11 +182,13 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       });
       worker.on("error", options.onError);
       worker.on("stalled", options.onStalled);
+      worker.on("completed", (job) => {
+        if (job.parent !== undefined) tellWorkflow(job.parent, job.name === sleepName ? "now" : "ended");
+      });
       worker.on("failed", (job) => {
+        if (job?.parent !== undefined && job.finishedOn !== undefined) tellWorkflow(job.parent, "now");
         if (job?.id === undefined || job.deferredFailure === undefined) return;
-        const { id } = job;
-        const readRayJob = () => readField(broker, queue, id, jobFields.rayJob);
-        options.onGivenUp({ id, readRayJob }).catch(options.onError);
+        options.onGivenUp(new BullJob(options, job, "", new AbortController(), held)).catch(options.onError);
       });
       worker.on("lockRenewalFailed", (ids) => {
         for (const id of ids)
@@ -188,12 +207,12 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       }
     },
     abort(reason, matches) {
-      for (const { delivery, controller } of held.values()) {
-        if (matches(delivery)) controller.abort(reason);
+      for (const job of held.values()) {
+        if (matches(job)) job.controller.abort(reason);
       }
     },
     running: () => [...held.keys()],
-    held: () => [...held.values()].map(({ delivery, takenAt: since }) => ({ job: delivery, takenAt: since })),
+    held: () => [...held.values()],
     status: () => ({ name: queue, concurrency, active: held.size, takenAt, paused }),
     async setConcurrency(count) {
       concurrency = count;
@@ -218,6 +237,9 @@ async function wake(worker: Worker): Promise<void> {
   await worker.resume();
 }
 
+/** The jobs of one queue that this process runs, by id. */
+type Held = Map<string, BullJob>;
+
 /** A class, since one is made for every job: the closures of an object literal would be made anew each time. */
 class BullJob implements HeldJob {
   readonly id: string;
@@ -228,12 +250,15 @@ class BullJob implements HeldJob {
   readonly attempts: number;
   readonly enqueuedAt: number;
   readonly firstStart: boolean;
+  readonly takenAt = Date.now();
   readonly signal: AbortSignal;
+  readonly controller: AbortController;
   readonly #options: ConsumerOptions;
   readonly #job: Job;
   readonly #token: string;
+  readonly #held: Held;
 
-  constructor(options: ConsumerOptions, job: Job, token: string, signal: AbortSignal) {
+  constructor(options: ConsumerOptions, job: Job, token: string, controller: AbortController, held: Held) {
     this.id = job.id ?? "";
     this.task = job.name;
     this.queue = options.queue;
@@ -243,7 +268,9 @@ class BullJob implements HeldJob {
     this.attempts = job.opts.attempts ?? 1;
     this.enqueuedAt = job.timestamp;
     this.firstStart = job.attemptsStarted <= 1;
-    this.signal = signal;
+    this.signal = controller.signal;
+    this.controller = controller;
+    this.#held = held;
     this.#options = options;
     this.#job = job;
     this.#token = token;
@@ -273,6 +300,22 @@ class BullJob implements HeldJob {
 
   writeRayJob(json: string): Promise<void> {
     return setHeld(this.#options, this.id, this.#token, jobFields.rayJob, json);
+  }
+
+  workflow(): WorkflowRecord {
+    const { id, queue } = this;
+    const { broker, lockDuration } = this.#options;
+    return createWorkflowRecord(broker, {
+      id,
+      queue,
+      token: this.#token,
+      job: this.#job,
+      lockDuration,
+      onLockLost: (error) => this.controller.abort(error),
+      // Once parked it may be taken again before this run has quite ended.
+      release: () => this.#held.delete(id),
+      retake: () => this.#held.set(id, this),
+    });
   }
 }
 

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { TaskManifest } from "../task/catalogue.ts";
 import { queueNames } from "../task/definition.ts";
 
 const Nothing = z.strictObject({});
@@ -44,7 +45,7 @@ export interface ActiveJob {
 export interface RegisteredTask {
   name: string;
   queue: string;
-  kind: "task" | "ray";
+  kind: TaskManifest["kind"];
   /** Whether the worker takes jobs from the task's queue. */
   served: boolean;
 }

@@ -5,7 +5,7 @@ import type { ControlHandlers } from "../queue/control.ts";
 import type { ServedQueue } from "../queue/control-commands.ts";
 import type { LimitOverrides } from "../queue/limit-overrides.ts";
 import { excerptOf } from "../queue/queue-jobs.ts";
-import type { Catalogue } from "../task/catalogue.ts";
+import { type Catalogue, kindOf } from "../task/catalogue.ts";
 import type { Call } from "../task/codec.ts";
 import type { QueueName } from "../task/definition.ts";
 import type { Heartbeat } from "./heartbeat.ts";
@@ -52,23 +52,23 @@ export function createRemoteControl(parts: RemoteControlParts): ControlHandlers 
   return {
     ping: () => ({ ok: "pong" }),
     active: () =>
-      queues.held().map(({ job, takenAt }) => ({
+      queues.held().map((job) => ({
         id: job.id,
         task: job.task,
         queue: job.queue,
         attempt: job.attempt,
-        startedAt: new Date(takenAt).toISOString(),
-        running: Date.now() - takenAt,
+        startedAt: new Date(job.takenAt).toISOString(),
+        running: Date.now() - job.takenAt,
         rayJob: parts.submissionIdOf(job) ?? null,
         input: excerptOf((job.data as Partial<Call> | null)?.input),
       })),
     registered() {
       const names = new Set(queues.status().map(({ name }) => name));
-      return catalogue.tasks.map(({ name, queue, ray }) => ({
-        name,
-        queue,
-        kind: ray === undefined ? "task" : "ray",
-        served: names.has(queue),
+      return catalogue.tasks.map((task) => ({
+        name: task.name,
+        queue: task.queue,
+        kind: kindOf(task),
+        served: names.has(task.queue),
       }));
     },
     stats() {

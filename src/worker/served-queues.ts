@@ -16,7 +16,7 @@ export interface ServedQueues {
   consumers(name?: QueueName): Consumer[];
   status(): ConsumerStatus[];
   /** All running jobs, also those of queues that were removed. */
-  held(): { job: HeldJob; takenAt: number }[];
+  held(): HeldJob[];
   abort(reason: LovageError, matches: Parameters<Consumer["abort"]>[1]): void;
   drain(): Promise<unknown>;
 }

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { LovageError } from "../core/errors.ts";
+import { errorCodes, LovageError } from "../core/errors.ts";
 import { childOfPlainFields, type Logger } from "../observe/logger.ts";
 import { createTroubleLog } from "../observe/trouble.ts";
 import type { Service } from "../process/service.ts";
 import type { Broker } from "../queue/broker.ts";
 import { listenForCancellations } from "../queue/cancellations.ts";
-import { createConsumer, type HeldJob } from "../queue/consumer.ts";
+import { createConsumer, type GivenUpJob, type HeldJob } from "../queue/consumer.ts";
 import { answerRequests } from "../queue/control.ts";
 import { createLimitOverrides } from "../queue/limit-overrides.ts";
 import { publishManifests } from "../queue/manifests.ts";
@@ -14,15 +14,20 @@ import { createRegistration } from "../queue/registry.ts";
 import { createSubscriber } from "../queue/subscriber.ts";
 import type { RayHost } from "../ray/host.ts";
 import type { RayRunner } from "../ray/runner.ts";
+import { builtins } from "../task/builtin.ts";
 import { type AnyTask, type Catalogue, describeTask } from "../task/catalogue.ts";
+import type { Call } from "../task/codec.ts";
 import type { ClusterOperations, Dependencies, TaskSettings } from "../task/context.ts";
 import type { QueueName } from "../task/definition.ts";
 import { type Attempt, execute, type Outcome } from "../task/execute.ts";
 import { JobContext } from "./context.ts";
+import { createContinuations } from "./continuations.ts";
 import { createHeartbeat } from "./heartbeat.ts";
 import { createRemoteControl } from "./remote-control.ts";
 import { createServedQueues } from "./served-queues.ts";
+import { createSweeper } from "./sweeper.ts";
 import { createTally } from "./tally.ts";
+import { runWorkflow } from "./workflow.ts";
 
 export interface WorkerOptions {
   name: string;
@@ -66,6 +71,10 @@ export function createWorker(options: WorkerOptions): Service {
   const rayJobs = new WeakMap<HeldJob, string>();
   const stops = createRayStops(broker);
   const reaper = options.rayRunner.createReaper(stops, logger);
+  const workflows = new Set(
+    [...catalogue.tasks, ...builtins.values()].flatMap((task) => (task.workflow ? task.name : [])),
+  );
+  const continuations = createContinuations(options);
   const policies = new Map(catalogue.tasks.map((task) => [task.name, task.retry]));
   const contextParts = { ...options, dependencies: options.dependencies ?? {}, workerName: options.name };
   const executors = {
@@ -78,9 +87,11 @@ export function createWorker(options: WorkerOptions): Service {
       const which = { jobId, task: name, queue, attempt, enqueuedAt };
       return options.rayRunner.run(task.ray, which, input, rayHost(delivery, signals.end));
     },
+    runWorkflow: (attempt: Attempt<HeldJob>) => runWorkflow(options, attempt, executors.context(attempt)),
     runIsolated: async ({ task }: Attempt<HeldJob>): Promise<unknown> => {
       throw new LovageError("TASK_INVALID", `${task.name} cannot run isolated here`);
     },
+    callNext: (job: HeldJob, call: Call, output: unknown) => continuations.succeeded(job, call.meta, output),
     admit: async () => ({ release: async () => {} }),
     timeLimits: (task: string) => limits.timeLimits(task),
     stopRayJob: (job: HeldJob) => options.rayRunner.stopRecorded(rayHost(job, job.signal)),
@@ -107,9 +118,9 @@ export function createWorker(options: WorkerOptions): Service {
 
   async function run(job: HeldJob): Promise<Outcome> {
     const begun = performance.now();
-    const outcome = await execute(job, executors);
+    const decided = await execute(job, executors);
+    const outcome = isFinal(decided) ? await tidyUp(job, decided) : decided;
     tally[outcome.type] += 1;
-    if (isFinal(outcome)) await leaveToReaper(job);
     report(job, outcome, Math.round(performance.now() - begun));
     return outcome;
   }
@@ -121,6 +132,31 @@ export function createWorker(options: WorkerOptions): Service {
     } catch (error) {
       logger.error({ job: job.id, err: error }, "the job's Ray job may run on: its record cannot be used");
     }
+  }
+
+  /** What every ending without a result passes. */
+  async function tidyUp(job: HeldJob, outcome: Outcome): Promise<Outcome> {
+    try {
+      await Promise.all([leaveToReaper(job), cancelCalls(job)]);
+      if (outcome.type === "failed" || outcome.type === "expired") {
+        await continuations.failed(job, outcome.error);
+      }
+      return outcome;
+    } catch (cause) {
+      const error = new LovageError("LOCK_LOST", "what follows the job's end could not be done", { cause });
+      return { type: "handed-back", error };
+    }
+  }
+
+  async function giveUp(job: GivenUpJob): Promise<void> {
+    await Promise.all([leaveToReaper(job), cancelCalls(job)]);
+    await continuations.failed(job, new LovageError("JOB_STALLED", errorCodes.JOB_STALLED.meaning));
+  }
+
+  /** What a workflow called does not go on without it. */
+  async function cancelCalls(job: Pick<HeldJob, "id" | "task" | "workflow">): Promise<void> {
+    if (!workflows.has(job.task)) return;
+    await job.workflow().cancelCalls("its workflow has ended");
   }
 
   /** One line a job: at this rate a second one would be what a busy worker mostly does. */
@@ -165,7 +201,7 @@ export function createWorker(options: WorkerOptions): Service {
       retryPolicy: (task) => policies.get(task),
       run,
       onError: onTrouble,
-      onGivenUp: leaveToReaper,
+      onGivenUp: giveUp,
       onStalled: (job) => logger.warn({ job, queue }, "a worker fell silent; its job is taken over"),
     });
   const queues = createServedQueues(options.queues, openConsumer);
@@ -183,6 +219,7 @@ export function createWorker(options: WorkerOptions): Service {
     },
     onError: onTrouble,
   });
+  const sweeper = createSweeper(broker, () => queues.status().map(({ name }) => name), logger);
   const subscriber = createSubscriber(broker);
   const remoteControl = createRemoteControl({
     queues,
@@ -228,7 +265,7 @@ export function createWorker(options: WorkerOptions): Service {
     abortAll(why, (task, queue) => task?.ray !== undefined && (only ?? queue) === queue);
   }
 
-  const runningIds = () => queues.held().map(({ job }) => job.id);
+  const runningIds = () => queues.held().map(({ id }) => id);
 
   async function drain(): Promise<void> {
     heartbeat.stopping();
@@ -274,12 +311,13 @@ export function createWorker(options: WorkerOptions): Service {
       await heartbeat.start();
       await listen();
       await reaper.start();
+      await sweeper.start();
       await queues.start();
     },
     stop() {
       stopping ??= drain().then(async () => {
         limits.stop();
-        await Promise.all([subscriber.stop(), reaper.stop(), heartbeat.stop()]);
+        await Promise.all([subscriber.stop(), reaper.stop(), sweeper.stop(), heartbeat.stop()]);
       });
       return stopping;
     },

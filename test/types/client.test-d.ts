@@ -1,6 +1,9 @@
 import { expectTypeOf, test } from "vitest";
-import { type ActiveJob, type Client, createClient } from "#client";
+import * as z from "zod";
+import { type ActiveJob, type Client, chain, createClient, group, map, signature } from "#client";
+import { defineWorkflow } from "#task";
 import type { Tasks } from "#tasks";
+import { ping } from "../../tasks/simple_tasks.ts";
 
 declare const client: Client<Tasks>;
 
@@ -36,4 +39,30 @@ test("what workers are asked and answer is typed", async () => {
   client.control.addQueue("fast");
   // @ts-expect-error a limit is off, default, or of durations
   client.control.timeLimit("tasks.simple_tasks.ping", "none");
+});
+
+test("a composition has the type of what it ends with", async () => {
+  const started = await client.start(
+    chain(signature(ping, {}), group([signature(ping), signature("any.task")])),
+  );
+  expectTypeOf(await started.result()).toEqualTypeOf<[{ status: "pong"; worker: string }, unknown]>();
+  const mapped = await client.start(map(ping, [{}, {}]));
+  expectTypeOf(await mapped.result()).toEqualTypeOf<{ status: "pong"; worker: string }[]>();
+});
+
+test("a workflow's calls have the types of their tasks", () => {
+  defineWorkflow({
+    name: "typed",
+    queue: "default",
+    input: z.object({}),
+    output: z.string(),
+    async run(_input, context) {
+      const pong = await context.call(ping, {});
+      expectTypeOf(pong).toEqualTypeOf<{ status: "pong"; worker: string }>();
+      expectTypeOf(await context.step("number", () => 5)).toEqualTypeOf<number>();
+      // @ts-expect-error an input that the task does not take
+      await context.call(ping, { wrong: true });
+      return pong.worker;
+    },
+  });
 });
