@@ -4,14 +4,10 @@ import { childOfPlainFields, type Logger } from "../observe/logger.ts";
 import { createTroubleLog } from "../observe/trouble.ts";
 import type { Service } from "../process/service.ts";
 import type { Broker } from "../queue/broker.ts";
-import { listenForCancellations } from "../queue/cancellations.ts";
 import { createConsumer, type GivenUpJob, type HeldJob } from "../queue/consumer.ts";
-import { answerRequests } from "../queue/control.ts";
 import { createLimitOverrides } from "../queue/limit-overrides.ts";
 import { publishManifests } from "../queue/manifests.ts";
 import { createRayStops } from "../queue/ray-stops.ts";
-import { createRegistration } from "../queue/registry.ts";
-import { createSubscriber } from "../queue/subscriber.ts";
 import type { RayHost } from "../ray/host.ts";
 import type { RayRunner } from "../ray/runner.ts";
 import { builtins } from "../task/builtin.ts";
@@ -22,8 +18,7 @@ import type { QueueName } from "../task/definition.ts";
 import { type Attempt, execute, type Outcome } from "../task/execute.ts";
 import { JobContext } from "./context.ts";
 import { createContinuations } from "./continuations.ts";
-import { createHeartbeat } from "./heartbeat.ts";
-import { createRemoteControl } from "./remote-control.ts";
+import { createPresence } from "./presence.ts";
 import { createServedQueues } from "./served-queues.ts";
 import { createSweeper } from "./sweeper.ts";
 import { createTally } from "./tally.ts";
@@ -194,7 +189,7 @@ export function createWorker(options: WorkerOptions): Service {
       concurrency,
       // Read when it starts: its name may be taken.
       get workerName() {
-        return registration.name;
+        return presence.name;
       },
       lockDuration: options.lockDuration,
       retention: options.retention,
@@ -205,55 +200,31 @@ export function createWorker(options: WorkerOptions): Service {
       onStalled: (job) => logger.warn({ job, queue }, "a worker fell silent; its job is taken over"),
     });
   const queues = createServedQueues(options.queues, openConsumer);
-  const registration = createRegistration(broker, options.name);
-  const heartbeat = createHeartbeat({
-    registration,
+  const presence = createPresence({
+    broker,
     queues,
     tally,
+    catalogue,
+    limits,
+    wantedName: options.name,
     version: options.version ?? "",
+    conf: options.conf ?? {},
+    concurrencyOf: options.concurrencyOf ?? (() => 1),
     logger,
     onName(name) {
       contextParts.workerName = name;
       logger.setBindings({ worker: name });
       completions = childOfPlainFields(logger);
     },
-    onError: onTrouble,
-  });
-  const sweeper = createSweeper(broker, () => queues.status().map(({ name }) => name), logger);
-  const subscriber = createSubscriber(broker);
-  const remoteControl = createRemoteControl({
-    queues,
-    heartbeat,
-    tally,
-    catalogue,
-    limits,
-    version: options.version ?? "",
-    redisAddress: broker.address,
-    conf: options.conf ?? {},
-    concurrencyOf: options.concurrencyOf ?? (() => 1),
     submissionIdOf: (job) => rayJobs.get(job),
     removeQueue(name) {
-      logger.info({ queue: name }, "an operator had the queue removed: takes no more of its jobs");
       queues.remove(name).catch(onTrouble);
       abortRayJobs("the worker takes no more jobs of the queue; the Ray job runs on", name);
     },
-    shutdown() {
-      logger.info({}, "an operator asked the worker to stop");
-      const stop = options.onShutdown ?? (() => void service.stop().catch(onTrouble));
-      // The answer goes out first.
-      setImmediate(stop);
-    },
+    shutdown: options.onShutdown ?? (() => void service.stop().catch(onTrouble)),
+    onError: onTrouble,
   });
-
-  async function listen(): Promise<void> {
-    await listenForCancellations(broker, subscriber, ({ queue, id, reason }) => {
-      const cancelled = new LovageError("JOB_CANCELLED", reason);
-      queues.abort(cancelled, (job) => job.queue === queue && job.id === id);
-    });
-    await answerRequests(broker, subscriber, registration, remoteControl, onTrouble);
-    await subscriber.start();
-  }
-
+  const sweeper = createSweeper(broker, () => queues.status().map(({ name }) => name), logger);
   function abortAll(why: string, matches: (task: AnyTask | undefined, queue: string) => boolean): void {
     const reason = new LovageError("WORKER_STOPPING", why);
     const tasks = new Map<string, AnyTask>(catalogue.tasks.map((task) => [task.name, task]));
@@ -268,7 +239,7 @@ export function createWorker(options: WorkerOptions): Service {
   const runningIds = () => queues.held().map(({ id }) => id);
 
   async function drain(): Promise<void> {
-    heartbeat.stopping();
+    presence.stopping();
     const drained = queues.drain();
     abortRayJobs("the worker stops; the Ray job runs on");
     const done = new AbortController();
@@ -307,18 +278,15 @@ export function createWorker(options: WorkerOptions): Service {
   const service: Service = {
     async start() {
       await publishManifests(broker, catalogue.tasks.map(describeTask));
-      await limits.start();
-      await heartbeat.start();
-      await listen();
+      await presence.start();
       await reaper.start();
       await sweeper.start();
       await queues.start();
     },
     stop() {
-      stopping ??= drain().then(async () => {
-        limits.stop();
-        await Promise.all([subscriber.stop(), reaper.stop(), sweeper.stop(), heartbeat.stop()]);
-      });
+      stopping ??= drain().then(() =>
+        Promise.all([presence.stop(), reaper.stop(), sweeper.stop()]).then(() => {}),
+      );
       return stopping;
     },
   };
