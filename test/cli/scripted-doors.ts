@@ -129,6 +129,7 @@ function scriptedJob(script: Script, id: string, task = "test.echo"): JobHandle 
     tags: [],
     metadata: {},
     replayOf: undefined,
+    replayedBy: undefined,
     enqueuedAt: new Date("2026-01-02T03:04:05Z"),
     startedAt: undefined,
     endedAt: undefined,
@@ -162,6 +163,8 @@ function scriptedJob(script: Script, id: string, task = "test.echo"): JobHandle 
       if ("error" in ends) throw ends.error as LovageError;
       return ends.output;
     },
+    async *events() {},
     cancel: async () => script.cancel ?? "cancelled",
+    forget: async () => {},
   };
 }
