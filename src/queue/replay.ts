@@ -1,7 +1,6 @@
 import { fingerprint } from "../core/canonical-json.ts";
 import { LovageError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
-import { isEnded } from "../core/states.ts";
 import { type Call, decodeCall } from "../task/codec.ts";
 import { type QueueName, queueNames } from "../task/definition.ts";
 import { type Broker, jobNotFound } from "./broker.ts";
@@ -25,7 +24,9 @@ export interface ClaimedReplay extends JobPlace {
 export async function readDeadLetter(broker: Broker, { queue, id }: JobPlace): Promise<JobSnapshot> {
   const snapshot = await readSnapshot(broker, queue, id);
   const { state, endedAt } = snapshot;
-  if (isEnded(state) && endedAt !== undefined && state !== "completed") return snapshot;
+  // A cancelled job may still wait for a worker to drop it.
+  if (state === "failed" || state === "expired" || (state === "cancelled" && endedAt !== undefined))
+    return snapshot;
   if (state === "completed") {
     throw new LovageError("JOB_NOT_DEAD", `job ${id} completed, so it is no dead letter`, {
       field: "id",
