@@ -2,10 +2,12 @@ import { Command, CommanderError } from "commander";
 import { untilAborted } from "../core/abort.ts";
 import { LovageError } from "../core/errors.ts";
 import { addCancelCommand } from "./cancel.ts";
+import { addDeadCommands } from "./dead.ts";
 import { addDevCommand } from "./dev.ts";
 import type { CliDoors } from "./doors.ts";
 import { addEnqueueCommand } from "./enqueue.ts";
 import { toCoded } from "./error-report.ts";
+import { addEventsCommand } from "./events.ts";
 import { exitCodeOf, exitCodes, exitCodesHelp } from "./exit-codes.ts";
 import { addLogsCommand } from "./logs.ts";
 import { addRayCommands } from "./ray.ts";
@@ -48,6 +50,8 @@ export async function runCli(argv: readonly string[], doors: CliDoors): Promise<
   addLogsCommand(program, run);
   addResultCommand(program, run, doors);
   addCancelCommand(program, run);
+  addEventsCommand(program, run);
+  addDeadCommands(program, run, doors);
   addTasksCommand(program, run);
   addRayCommands(program, run, doors);
 
