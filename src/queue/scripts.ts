@@ -59,7 +59,7 @@ const sources = {
         end
       end
       local n = last.n + 1
-      local id = ARGV[2] .. "-replay-" .. n
+      local id = ARGV[2] .. "~replay-" .. n
       local record = cjson.encode({ n = n, id = id, queue = ARGV[4], hash = ARGV[3] })
       redis.call("hset", KEYS[1], ARGV[1], record)
       return { 1, id, ARGV[4], record }`,

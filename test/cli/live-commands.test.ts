@@ -117,14 +117,14 @@ test("dead letters: list, show, replay with another input, and discard", async (
     yield '{"text":"mended"}';
   })();
   const replay = await run(["dead", "replay", "dies", "--input", "-"], { stdin });
-  expect(replay.stdout).toBe("dies-replay-1\n");
-  expect(await (await world.client.get("dies-replay-1")).result({ timeout: "10s" })).toMatchObject({
+  expect(replay.stdout).toBe("dies~replay-1\n");
+  expect(await (await world.client.get("dies~replay-1")).result({ timeout: "10s" })).toMatchObject({
     text: "mended",
   });
   const shown = (await run(["dead", "show", "dies"])).stdout;
-  for (const text of ["cli", '{"owner":"ann"}', "dies-replay-1", "INPUT_INVALID"])
+  for (const text of ["cli", '{"owner":"ann"}', "dies~replay-1", "INPUT_INVALID"])
     expect(shown).toContain(text);
-  expect((await run(["status", "dies-replay-1"])).stdout).toMatch(/replay of +dies/);
+  expect((await run(["status", "dies~replay-1"])).stdout).toMatch(/replay of +dies/);
   expect(documentOf(await run(["dead", "discard", "dies", "--json"]))).toEqual({ discarded: ["dies"] });
   expect((await run(["dead", "show", "dies"])).code).toBe(1);
   await worker.stop();
