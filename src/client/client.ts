@@ -5,11 +5,14 @@ import { createInspector } from "../queue/inspector.ts";
 import type { EventCursor, LiveEvent } from "../queue/live-event.ts";
 import { forgetJob } from "../queue/removal.ts";
 import { readSnapshot } from "../queue/snapshot.ts";
+import { canvas } from "../task/builtin.ts";
+import type { Canvas } from "../task/canvas.ts";
 import type { TaskManifest, TaskTypes } from "../task/catalogue.ts";
 import type { BrokerOperations } from "../task/context.ts";
 import { type QueueName, queueNames } from "../task/definition.ts";
 import { type ClientOptions, createConnection, handleOf } from "./connection.ts";
 import { createDeadLetters, type DeadLetters } from "./dead-letters.ts";
+import { checkCanvas } from "./directory.ts";
 import { enqueueAll } from "./enqueuing.ts";
 import type { JobHandle } from "./handle.ts";
 import { endable } from "./iteration.ts";
@@ -32,6 +35,11 @@ export interface Client<Tasks extends TaskTypes> {
     input: Tasks[Name]["input"],
     options?: EnqueueOptions,
   ): Promise<JobHandle<Tasks[Name]["output"]>>;
+  /**
+   * Enqueues a composition of calls (`chain`, `group`, `chord`, `map`, `chunks`) as one workflow.
+   * @throws LovageError as {@link enqueue}
+   */
+  start<Output>(composition: Canvas<Output>, options?: EnqueueOptions): Promise<JobHandle<Output>>;
   /** Like {@link enqueue} for many; all inputs are checked before the first job is sent. Handles come in order. */
   enqueueMany(calls: readonly Call<Tasks>[]): Promise<JobHandle[]>;
   /**
@@ -73,8 +81,13 @@ export function createClient<Tasks extends TaskTypes>(options: ClientOptions): C
 
   return {
     async enqueue(task, input, callOptions) {
-      const call = callOptions === undefined ? { task, input } : { task, input, options: callOptions };
-      const [handle] = await enqueueAll(await connection.parts(), [call]);
+      const [handle] = await enqueueAll(await connection.parts(), [toCall(task, input, callOptions)]);
+      return handle as JobHandle<never>;
+    },
+    async start(composition, callOptions) {
+      const parts = await connection.parts();
+      await parts.inTime(checkCanvas(parts.directory, composition));
+      const [handle] = await enqueueAll(parts, [toCall(canvas.name, composition, callOptions)]);
       return handle as JobHandle<never>;
     },
     enqueueMany: async (calls) => enqueueAll(await connection.parts(), calls as readonly Call<TaskTypes>[]),
@@ -99,4 +112,8 @@ export function createClient<Tasks extends TaskTypes>(options: ClientOptions): C
     },
     close: connection.close,
   };
+}
+
+function toCall(task: string, input: unknown, options: EnqueueOptions | undefined): Call<TaskTypes> {
+  return options === undefined ? { task, input } : { task, input, options };
 }

@@ -3,7 +3,7 @@ import type { EnqueueOptions } from "../queue/enqueue-options.ts";
 import { prepareJob } from "../queue/producer.ts";
 import type { Continuation } from "../task/codec.ts";
 import { type ClientParts, handleOf } from "./connection.ts";
-import { checkInput, type TaskDirectory } from "./directory.ts";
+import { checkInput, type TaskDirectory, type TaskEntry } from "./directory.ts";
 import type { JobHandle } from "./handle.ts";
 
 /** A call by its task's name, before anything is known of that. */
@@ -20,8 +20,10 @@ export async function enqueueAll(
 ): Promise<JobHandle<never>[]> {
   const until = Date.now() + parts.timeout;
   const jobs = [];
+  const entries = new Map<string, TaskEntry>();
   for (const { task, input, options } of calls) {
-    const entry = await parts.inTime(parts.directory.get(task));
+    const entry = entries.get(task) ?? (await parts.inTime(parts.directory.get(task)));
+    entries.set(task, entry);
     const job = prepareJob(entry, checkInput(entry, input), options);
     if (options?.onSuccess !== undefined || options?.onFailure !== undefined)
       await checkContinuations(parts, options);

@@ -9,6 +9,16 @@ export type { EnqueueOptions } from "../queue/enqueue-options.ts";
 export type { EventCursor, JobChange, LiveEvent } from "../queue/live-event.ts";
 export type { ReplayOptions } from "../queue/replay.ts";
 export type { JobSnapshot } from "../queue/snapshot.ts";
+export {
+  type Canvas,
+  chain,
+  chord,
+  chunks,
+  type GroupFailure,
+  group,
+  map,
+  signature,
+} from "../task/canvas.ts";
 export { type Call, type Client, createClient } from "./client.ts";
 export type { ClientOptions } from "./connection.ts";
 export type { DeadLetterPage, DeadLetters, ReplayCounts } from "./dead-letters.ts";

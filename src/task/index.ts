@@ -1,9 +1,11 @@
 export { LovageError } from "../core/errors.ts";
 export type { Progress } from "../core/progress.ts";
+export type { CallOptions } from "./call-options.ts";
 export { type Catalogue, createCatalogue, type TasksOf, type TaskTypes } from "./catalogue.ts";
 export {
   type BrokerOperations,
   type ClusterOperations,
+  type Dependencies,
   type NotificationChannel,
   notificationChannels,
   type QueueHealth,
@@ -21,3 +23,10 @@ export {
   type Task,
   type TaskOptions,
 } from "./definition.ts";
+export {
+  type Callable,
+  defineWorkflow,
+  type StepOptions,
+  type WorkflowContext,
+  type WorkflowOptions,
+} from "./workflow.ts";

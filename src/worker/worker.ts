@@ -1,20 +1,25 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { LovageError } from "../core/errors.ts";
+import { errorCodes, LovageError } from "../core/errors.ts";
 import { childOfPlainFields, type Logger } from "../observe/logger.ts";
 import { createTroubleLog } from "../observe/trouble.ts";
 import type { Service } from "../process/service.ts";
 import type { Broker } from "../queue/broker.ts";
 import { listenForCancellations } from "../queue/cancellations.ts";
-import { type Consumer, createConsumer, type HeldJob } from "../queue/consumer.ts";
+import { type Consumer, createConsumer, type GivenUpJob, type HeldJob } from "../queue/consumer.ts";
 import { publishManifests } from "../queue/manifests.ts";
 import { createRayStops } from "../queue/ray-stops.ts";
 import type { RayHost } from "../ray/host.ts";
 import type { RayRunner } from "../ray/runner.ts";
+import { builtins } from "../task/builtin.ts";
 import { type AnyTask, type Catalogue, describeTask } from "../task/catalogue.ts";
+import type { Call } from "../task/codec.ts";
 import type { ClusterOperations, Dependencies, TaskSettings } from "../task/context.ts";
 import type { QueueName } from "../task/definition.ts";
 import { type Attempt, execute, type Outcome } from "../task/execute.ts";
 import { JobContext } from "./context.ts";
+import { createContinuations } from "./continuations.ts";
+import { createSweeper } from "./sweeper.ts";
+import { runWorkflow } from "./workflow.ts";
 
 export interface WorkerOptions {
   name: string;
@@ -49,6 +54,10 @@ export function createWorker(options: WorkerOptions): Service {
   const rayJobs = new WeakMap<HeldJob, string>();
   const stops = createRayStops(broker);
   const reaper = options.rayRunner.createReaper(stops, logger);
+  const workflows = new Set(
+    [...catalogue.tasks, ...builtins.values()].flatMap((task) => (task.workflow ? task.name : [])),
+  );
+  const continuations = createContinuations(options);
   const policies = new Map(catalogue.tasks.map((task) => [task.name, task.retry]));
   const contextParts = { ...options, dependencies: options.dependencies ?? {}, workerName: options.name };
   const executors = {
@@ -61,9 +70,11 @@ export function createWorker(options: WorkerOptions): Service {
       const which = { jobId, task: name, queue, attempt, enqueuedAt };
       return options.rayRunner.run(task.ray, which, input, rayHost(delivery, signals.end));
     },
+    runWorkflow: (attempt: Attempt<HeldJob>) => runWorkflow(options, attempt, executors.context(attempt)),
     runIsolated: async ({ task }: Attempt<HeldJob>): Promise<unknown> => {
       throw new LovageError("TASK_INVALID", `${task.name} cannot run isolated here`);
     },
+    callNext: (job: HeldJob, call: Call, output: unknown) => continuations.succeeded(job, call.meta, output),
     admit: async () => ({ release: async () => {} }),
     timeLimits: () => undefined,
     stopRayJob: (job: HeldJob) => options.rayRunner.stopRecorded(rayHost(job, job.signal)),
@@ -90,8 +101,8 @@ export function createWorker(options: WorkerOptions): Service {
 
   async function run(job: HeldJob): Promise<Outcome> {
     const begun = performance.now();
-    const outcome = await execute(job, executors);
-    if (isFinal(outcome)) await leaveToReaper(job);
+    const decided = await execute(job, executors);
+    const outcome = isFinal(decided) ? await tidyUp(job, decided) : decided;
     report(job, outcome, Math.round(performance.now() - begun));
     return outcome;
   }
@@ -103,6 +114,31 @@ export function createWorker(options: WorkerOptions): Service {
     } catch (error) {
       logger.error({ job: job.id, err: error }, "the job's Ray job may run on: its record cannot be used");
     }
+  }
+
+  /** What every ending without a result passes. */
+  async function tidyUp(job: HeldJob, outcome: Outcome): Promise<Outcome> {
+    try {
+      await Promise.all([leaveToReaper(job), cancelCalls(job)]);
+      if (outcome.type === "failed" || outcome.type === "expired") {
+        await continuations.failed(job, outcome.error);
+      }
+      return outcome;
+    } catch (cause) {
+      const error = new LovageError("LOCK_LOST", "what follows the job's end could not be done", { cause });
+      return { type: "handed-back", error };
+    }
+  }
+
+  async function giveUp(job: GivenUpJob): Promise<void> {
+    await Promise.all([leaveToReaper(job), cancelCalls(job)]);
+    await continuations.failed(job, new LovageError("JOB_STALLED", errorCodes.JOB_STALLED.meaning));
+  }
+
+  /** What a workflow called does not go on without it. */
+  async function cancelCalls(job: Pick<HeldJob, "id" | "task" | "workflow">): Promise<void> {
+    if (!workflows.has(job.task)) return;
+    await job.workflow().cancelCalls("its workflow has ended");
   }
 
   /** One line a job: at this rate a second one would be what a busy worker mostly does. */
@@ -143,9 +179,14 @@ export function createWorker(options: WorkerOptions): Service {
       retryPolicy: (task) => policies.get(task),
       run,
       onError: onTrouble,
-      onGivenUp: leaveToReaper,
+      onGivenUp: giveUp,
       onStalled: (job) => logger.warn({ job, queue: name }, "a worker fell silent; its job is taken over"),
     }),
+  );
+  const sweeper = createSweeper(
+    broker,
+    options.queues.map(({ name }) => name),
+    logger,
   );
   const listener = listenForCancellations(broker, ({ queue, id, reason }) => {
     const cancelled = new LovageError("JOB_CANCELLED", reason);
@@ -201,10 +242,13 @@ export function createWorker(options: WorkerOptions): Service {
       await publishManifests(broker, catalogue.tasks.map(describeTask));
       await listener.start();
       await reaper.start();
+      await sweeper.start();
       await Promise.all(consumers.map((consumer) => consumer.start()));
     },
     stop() {
-      stopping ??= drain().then(() => Promise.all([listener.stop(), reaper.stop()]).then(() => {}));
+      stopping ??= drain().then(() =>
+        Promise.all([listener.stop(), reaper.stop(), sweeper.stop()]).then(() => {}),
+      );
       return stopping;
     },
   };
