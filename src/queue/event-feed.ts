@@ -27,7 +27,10 @@ const most = 5000;
 /** How many entries of the past are read at once. */
 const page = 500;
 
-/** What happens in queues, in order: the past from a cursor on, then live. Ends when `over` is aborted. */
+/**
+ * What happens in queues: the past from a cursor on, then live. Each queue's events come once and in order; those of two
+ * queues live as they arrive. Ends when `over` is aborted.
+ */
 export async function* readFeed(
   broker: Broker,
   reader: EventReader,

@@ -67,6 +67,19 @@ test("a step that was still to come when the caller was refused is not taken", a
   await expect(world.client.get("late")).rejects.toMatchObject({ code: "JOB_NOT_FOUND" });
 });
 
+test("a call that was on its way when Redis died is not sent to the Redis that comes after it", async () => {
+  await world.client.enqueue("test.echo", {}, { id: "before" });
+  redis.pause();
+  const error = await refusal(world.client.enqueue("test.echo", {}, { id: "on-its-way" }));
+  expect(error).toMatchObject({ code: "REDIS_UNAVAILABLE" });
+  await redis.kill();
+  await redis.restart();
+  await eventually("the connection's return", () =>
+    world.client.enqueue("test.echo", {}, { id: "after" }).catch(() => undefined),
+  );
+  await expect(world.client.get("on-its-way")).rejects.toMatchObject({ code: "JOB_NOT_FOUND" });
+});
+
 test("a short absence is bridged: the call waits, and the job is made once", async () => {
   const client = createClient<TestTasks>({
     redis: { url: redis.url, prefix: world.prefix },
