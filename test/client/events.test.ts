@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createClient, type LiveEvent } from "#client";
 import { type TestTasks, testCatalogue } from "../support/catalogue.ts";
@@ -150,32 +149,6 @@ test("a cursor older than what is kept: a gap is told, then what is left", async
   const rest = await collect(other.client.events({ since }), upTo("job-4", "waiting"));
   expect(rest[0]).toMatchObject({ type: "gap", queue: "default" });
   expect(rest.slice(1).map(({ type }) => type)).toEqual(["enqueued", "waiting", "enqueued", "waiting"]);
-  await other.close();
-});
-
-test("a slow consumer is told everything: what no longer fits into memory is read again", async () => {
-  const other = await createWorld();
-  const events = other.client.events({ queues: ["data"] });
-  const begun = events.next();
-  const stream = other.broker.keys.events("data");
-  await other.broker.queue("data").waitUntilReady();
-  await eventually("the reader", async () => {
-    await other.broker.redis.xadd(stream, "*", "event", "waiting", "jobId", "first");
-    return Promise.race([begun.then(() => true), sleep(50, false)]);
-  });
-  for (let round = 0; round < 8; round += 1) {
-    const pipeline = other.broker.redis.pipeline();
-    for (let index = 0; index < 1000; index += 1)
-      pipeline.xadd(stream, "*", "event", "waiting", "jobId", `job-${round * 1000 + index}`);
-    await pipeline.exec();
-  }
-  const ids: string[] = [];
-  for await (const event of events) {
-    if (event.type === "gap") throw new Error("a gap");
-    if (event.id !== "first") ids.push(event.id);
-    if (event.id === "job-7999") break;
-  }
-  expect(ids).toEqual(Array.from({ length: 8000 }, (_, index) => `job-${index}`));
   await other.close();
 });
 
