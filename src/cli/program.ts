@@ -17,6 +17,7 @@ import { createScreen } from "./screen.ts";
 import { addStatusCommand } from "./status.ts";
 import { addTasksCommand } from "./tasks.ts";
 import { addWorkerCommand } from "./worker.ts";
+import { addWorkflowCommand } from "./workflow.ts";
 
 /**
  * Parses the arguments (without node and script), runs the command, and resolves to the exit code. It rejects never:
@@ -52,6 +53,7 @@ export async function runCli(argv: readonly string[], doors: CliDoors): Promise<
   addCancelCommand(program, run);
   addEventsCommand(program, run);
   addDeadCommands(program, run, doors);
+  addWorkflowCommand(program, run);
   addTasksCommand(program, run);
   addRayCommands(program, run, doors);
 

@@ -5,6 +5,7 @@ import { createInspector } from "../queue/inspector.ts";
 import type { EventCursor, LiveEvent } from "../queue/live-event.ts";
 import { forgetJob } from "../queue/removal.ts";
 import { readSnapshot } from "../queue/snapshot.ts";
+import { readWorkflowTree, type TreeOptions, type WorkflowNode } from "../queue/workflow-tree.ts";
 import { canvas } from "../task/builtin.ts";
 import type { Canvas } from "../task/canvas.ts";
 import type { TaskManifest, TaskTypes } from "../task/catalogue.ts";
@@ -60,6 +61,11 @@ export interface Client<Tasks extends TaskTypes> {
    */
   events(options?: { queues?: readonly QueueName[]; since?: EventCursor }): AsyncIterableIterator<LiveEvent>;
   readonly deadLetters: DeadLetters;
+  /**
+   * A workflow and what it called, as a tree.
+   * @throws LovageError `JOB_NOT_FOUND`, `JOB_AMBIGUOUS`
+   */
+  workflow(id: string, options?: TreeOptions & { queue?: string }): Promise<WorkflowNode>;
   /** The tasks that the workers published. */
   tasks(): Promise<TaskManifest[]>;
   /** Redis' and the queues' health. */
@@ -105,6 +111,10 @@ export function createClient<Tasks extends TaskTypes>(options: ClientOptions): C
         yield* readFeed(broker, reader, { queues, since }, over);
       }),
     deadLetters: createDeadLetters(connection),
+    workflow: (id, { queue, ...treeOptions } = {}) =>
+      bounded(async ({ broker }) =>
+        readWorkflowTree(broker, queue ?? (await findQueue(broker, id)), id, treeOptions),
+      ),
     tasks: () => bounded((parts) => parts.directory.list()),
     inspect: {
       redis: () => bounded(({ broker }) => createInspector(broker).redis()),

@@ -9,6 +9,7 @@ export type { EnqueueOptions } from "../queue/enqueue-options.ts";
 export type { EventCursor, JobChange, LiveEvent } from "../queue/live-event.ts";
 export type { ReplayOptions } from "../queue/replay.ts";
 export type { JobSnapshot } from "../queue/snapshot.ts";
+export type { TreeOptions, WorkflowNode } from "../queue/workflow-tree.ts";
 export {
   type Canvas,
   chain,

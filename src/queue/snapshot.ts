@@ -3,6 +3,7 @@ import { parseJson } from "../core/json.ts";
 import { type Progress, toProgress } from "../core/progress.ts";
 import type { JobState } from "../core/states.ts";
 import type { Call, CallMeta } from "../task/codec.ts";
+import type { History } from "../task/replay.ts";
 import { type Broker, jobNotFound } from "./broker.ts";
 import { jobFields } from "./keys.ts";
 
@@ -37,6 +38,7 @@ export interface JobSnapshot {
   attempts: number;
   progress: Progress | undefined;
   enqueuedAt: Date;
+  /** When the present or last attempt was taken; of a workflow, when it was taken first. */
   startedAt: Date | undefined;
   endedAt: Date | undefined;
   /** Name of the worker that took it last. */
@@ -93,7 +95,7 @@ export function toSnapshot(
         ? undefined
         : toProgress(parse(hash["progress"])),
     enqueuedAt: new Date(Number(hash["timestamp"] ?? 0)),
-    startedAt: toDate(hash["processedOn"]),
+    startedAt: workflowStart(hash[jobFields.history]) ?? toDate(hash["processedOn"]),
     endedAt: toDate(hash["finishedOn"]),
     worker: hash["pb"],
     input: data?.input,
@@ -155,6 +157,11 @@ export function toState(
       if (bullState === "delayed") return "scheduled";
       return bullState === "waiting-children" ? "waiting-children" : "waiting";
   }
+}
+
+/** A workflow is taken again and again; it started when it was taken first. */
+function workflowStart(history: string | undefined): Date | undefined {
+  return history === undefined ? undefined : new Date((JSON.parse(history) as History).startedAt);
 }
 
 function toDate(text: string | undefined): Date | undefined {

@@ -198,3 +198,26 @@ test("a thousand calls together, their results in order", async () => {
   );
   expect(result).toEqual(Array.from({ length: 1000 }, (_, index) => index));
 });
+
+test("a workflow is read as a tree, with what its calls called in turn", async () => {
+  await open();
+  body = async ({ call, step, sleep }) => {
+    await Promise.all([call(add, { numbers: [1] }), sleep(20)]);
+    await step("name", () => "x");
+    return call(add, { numbers: [-1] }).catch(() => "caught");
+  };
+  const job = await client.enqueue("test.workflow", {});
+  await job.result({ timeout: "10s" });
+  const tree = await client.workflow(job.id);
+  expect(tree).toMatchObject({ name: "test.workflow", state: "completed", counts: { calls: 4, failed: 1 } });
+  expect(tree.calls.map(({ kind, name, state }) => [kind, name, state])).toEqual([
+    ["task", "test.add", "completed"],
+    ["sleep", "20", "completed"],
+    ["step", "name", "completed"],
+    ["task", "test.add", "failed"],
+  ]);
+  expect(tree.calls[3]?.error).toEqual({ code: "TEST_NEGATIVE", message: "the sum is -1" });
+  const part = await client.workflow(job.id, { maxCalls: 1 });
+  expect(part.calls).toHaveLength(1);
+  await expect(client.workflow("nobody")).rejects.toMatchObject({ code: "JOB_NOT_FOUND" });
+});
