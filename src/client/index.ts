@@ -11,10 +11,14 @@ export type {
   WorkerReport,
   WorkerStats,
 } from "../queue/control-commands.ts";
-export type { Deduplication, EnqueueOptions } from "../queue/enqueue-options.ts";
+export type { DeadLetterFilter, DeadState } from "../queue/dead-letters.ts";
+export type { Deduplication } from "../queue/deduplication.ts";
+export type { EnqueueOptions } from "../queue/enqueue-options.ts";
+export type { EventCursor, JobChange, LiveEvent } from "../queue/live-event.ts";
 export type { CancelledMany, CancelManyOptions, JobFilter, Purged } from "../queue/queue-control.ts";
 export { type ListedJob, type OpenState, openStates } from "../queue/queue-jobs.ts";
 export type { QueueOverview } from "../queue/queue-overview.ts";
+export type { ReplayOptions } from "../queue/replay.ts";
 export type { JobSnapshot } from "../queue/snapshot.ts";
 export type { WorkerState, WorkerView } from "../queue/workers.ts";
 export type { TreeOptions, WorkflowNode } from "../queue/workflow-tree.ts";
@@ -28,7 +32,9 @@ export {
   map,
   signature,
 } from "../task/canvas.ts";
-export { type Call, type Client, type ClientOptions, createClient } from "./client.ts";
+export { type Call, type Client, createClient } from "./client.ts";
+export type { ClientOptions } from "./connection.ts";
 export type { Control, LimitSwitch, WorkerQueueOptions } from "./control.ts";
+export type { DeadLetterPage, DeadLetters, ReplayCounts } from "./dead-letters.ts";
 export type { JobHandle } from "./handle.ts";
 export type { Inspect, ListOptions } from "./inspect.ts";
