@@ -9,6 +9,12 @@ export interface Keys {
   memory(task: string, key: string): string;
   /** Set of the submission ids of Ray jobs that must stop. */
   readonly rayStops: string;
+  /** What the keys of a task's concurrency limit begin with. */
+  slots(task: string): string;
+  /** Sorted set: who waits for a task's rate limit. */
+  rateLine(task: string): string;
+  /** What the counters of all rate limits begin with. */
+  readonly rates: string;
   /** Channel on which cancellations are announced. */
   readonly cancellations: string;
 }
@@ -22,6 +28,9 @@ export function createKeys(prefix: string): Keys {
     manifests: `${prefix}:tasks`,
     memory: (task, key) => `${prefix}:memory:${task}:${key}`,
     rayStops: `${prefix}:ray-stops`,
+    slots: (task) => `${prefix}:concurrency:${task}`,
+    rateLine: (task) => `${prefix}:rate-line:${task}`,
+    rates: `${prefix}:rate`,
     cancellations: `${prefix}:cancellations`,
   };
 }

@@ -1,4 +1,5 @@
 import type { Redis } from "ioredis";
+import { type LimitCommands, limitScripts } from "./limit-scripts.ts";
 
 /** Lua that must be atomic: a job may be removed, or its lock lost, between any two commands. */
 const sources = {
@@ -38,10 +39,11 @@ const sources = {
       redis.call("hset", KEYS[1], "data", ARGV[1])
       return 1`,
   },
+  ...limitScripts,
 } as const;
 
 /** The scripts as commands of the client. */
-export interface ScriptCommands {
+export interface ScriptCommands extends LimitCommands {
   lovageSetHeld(job: string, lock: string, token: string, field: string, value: string): Promise<number>;
   lovageLog(
     job: string,

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { LovageError } from "../core/errors.ts";
+import type { Rate } from "../core/rate.ts";
 import { childOfPlainFields, type Logger } from "../observe/logger.ts";
 import { createTroubleLog } from "../observe/trouble.ts";
 import type { Service } from "../process/service.ts";
@@ -9,11 +10,13 @@ import { type Consumer, createConsumer, type HeldJob } from "../queue/consumer.t
 import { publishManifests } from "../queue/manifests.ts";
 import { createRayStops } from "../queue/ray-stops.ts";
 import type { RayHost } from "../ray/host.ts";
+import { parseRecord } from "../ray/record.ts";
 import type { RayRunner } from "../ray/runner.ts";
 import { type AnyTask, type Catalogue, describeTask } from "../task/catalogue.ts";
 import type { ClusterOperations, Dependencies, TaskSettings } from "../task/context.ts";
 import type { QueueName } from "../task/definition.ts";
 import { type Attempt, execute, type Outcome } from "../task/execute.ts";
+import { createAdmissionDesk } from "./admission.ts";
 import { JobContext } from "./context.ts";
 
 export interface WorkerOptions {
@@ -31,6 +34,8 @@ export interface WorkerOptions {
   shutdownTimeout: number;
   lockDuration: number;
   retention: Parameters<typeof createConsumer>[0]["retention"];
+  /** The rate limit that holds for a task now. Default: that of its definition. */
+  rateOf?: (task: AnyTask) => Rate | undefined;
 }
 
 /** How often a stopping worker says what it still waits for, in milliseconds. */
@@ -49,8 +54,19 @@ export function createWorker(options: WorkerOptions): Service {
   const rayJobs = new WeakMap<HeldJob, string>();
   const stops = createRayStops(broker);
   const reaper = options.rayRunner.createReaper(stops, logger);
-  const policies = new Map(catalogue.tasks.map((task) => [task.name, task.retry]));
+  const tasks = new Map<string, AnyTask>(catalogue.tasks.map((task) => [task.name, task]));
   const contextParts = { ...options, dependencies: options.dependencies ?? {}, workerName: options.name };
+  const onTrouble = createTroubleLog(logger, "trouble with Redis");
+  const desk = createAdmissionDesk({
+    broker,
+    lockDuration: options.lockDuration,
+    rateOf: options.rateOf ?? (({ limits }) => limits.rate),
+    onError: (error) => onTrouble(error instanceof Error ? error : new Error(String(error))),
+    onLost(member) {
+      const lost = new LovageError("LOCK_LOST", "the worker could not renew the job's slot in time");
+      for (const consumer of consumers) consumer.abort(lost, ({ queue, id }) => `${queue}:${id}` === member);
+    },
+  });
   const executors = {
     catalogue,
     context: (attempt: Attempt<HeldJob>) => new JobContext(contextParts, attempt, log),
@@ -64,7 +80,12 @@ export function createWorker(options: WorkerOptions): Service {
     runIsolated: async ({ task }: Attempt<HeldJob>): Promise<unknown> => {
       throw new LovageError("TASK_INVALID", `${task.name} cannot run isolated here`);
     },
-    admit: async () => ({ release: async () => {} }),
+    isLimited: desk.isLimited,
+    admit: desk.admit,
+    async rayJobAge(job: HeldJob) {
+      const record = parseRecord(await job.readRayJob());
+      return record?.attempt === job.attempt ? Date.now() - record.submittedAt : 0;
+    },
     timeLimits: () => undefined,
     stopRayJob: (job: HeldJob) => options.rayRunner.stopRecorded(rayHost(job, job.signal)),
   };
@@ -92,8 +113,15 @@ export function createWorker(options: WorkerOptions): Service {
     const begun = performance.now();
     const outcome = await execute(job, executors);
     if (isFinal(outcome)) await leaveToReaper(job);
+    if (outcome.type === "cancelled" || outcome.type === "expired") await giveUpPlace(job);
     report(job, outcome, Math.round(performance.now() - begun));
     return outcome;
+  }
+
+  /** A job that was dropped before it began may stand in a line, or have been given a slot. */
+  async function giveUpPlace(job: HeldJob): Promise<void> {
+    const task = tasks.get(job.task);
+    if (task !== undefined && desk.isLimited(task)) await desk.forget(task, job);
   }
 
   /** The one place that every ending without a result passes: no Ray job goes on for a job that is over. */
@@ -131,7 +159,6 @@ export function createWorker(options: WorkerOptions): Service {
     else logger.info(details, outcome.type === "handed-back" ? "handed back" : outcome.type);
   }
 
-  const onTrouble = createTroubleLog(logger, "trouble with Redis");
   const consumers: Consumer[] = options.queues.map(({ name, concurrency }) =>
     createConsumer({
       broker,
@@ -140,7 +167,7 @@ export function createWorker(options: WorkerOptions): Service {
       workerName: options.name,
       lockDuration: options.lockDuration,
       retention: options.retention,
-      retryPolicy: (task) => policies.get(task),
+      retryPolicy: (task) => tasks.get(task)?.retry,
       run,
       onError: onTrouble,
       onGivenUp: leaveToReaper,
@@ -155,7 +182,6 @@ export function createWorker(options: WorkerOptions): Service {
 
   function abortAll(why: string, matches: (task: AnyTask | undefined) => boolean): void {
     const reason = new LovageError("WORKER_STOPPING", why);
-    const tasks = new Map<string, AnyTask>(catalogue.tasks.map((task) => [task.name, task]));
     for (const consumer of consumers) consumer.abort(reason, (job) => matches(tasks.get(job.task)));
   }
 
@@ -204,7 +230,10 @@ export function createWorker(options: WorkerOptions): Service {
       await Promise.all(consumers.map((consumer) => consumer.start()));
     },
     stop() {
-      stopping ??= drain().then(() => Promise.all([listener.stop(), reaper.stop()]).then(() => {}));
+      stopping ??= drain().then(() => {
+        desk.stop();
+        return Promise.all([listener.stop(), reaper.stop()]).then(() => {});
+      });
       return stopping;
     },
   };

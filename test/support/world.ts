@@ -39,7 +39,7 @@ export interface World {
 }
 
 interface WorkerSettings
-  extends Partial<Pick<WorkerOptions, "lockDuration" | "shutdownTimeout" | "retention" | "name">> {
+  extends Partial<Pick<WorkerOptions, "lockDuration" | "shutdownTimeout" | "retention" | "name" | "rateOf">> {
   queues?: readonly QueueName[];
   concurrency?: number;
   catalogue?: Catalogue;
@@ -117,6 +117,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
         shutdownTimeout: settings.shutdownTimeout ?? 5000,
         lockDuration: settings.lockDuration ?? 5000,
         retention: settings.retention ?? retention,
+        ...(settings.rateOf && { rateOf: settings.rateOf }),
       });
       await worker.start();
       const handle = {

@@ -1,0 +1,212 @@
+/**
+ * The slots of one task that has a concurrency limit, in keys that begin with KEYS[1]:
+ * - `:slots` and `:slots:<key>`, sorted sets: who holds a lease, by the moment it runs out;
+ * - `:line:<key>`, a sorted set: who waits, the oldest job first;
+ * - `:ring`, a sorted set: the keys that have both waiters and room, by whose turn it is;
+ * - `:who`, a hash: the age and the key of everybody in any of these;
+ * - `:unclaimed`, a hash: who was granted a lease and woken, and has not come yet.
+ * Redis' own clock counts, so that the workers' clocks need not agree.
+ */
+const slots = `
+  local base, op, me = KEYS[1], ARGV[1], ARGV[2]
+  local lease, total, perKey = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+  local jobs, cancelField = ARGV[6], ARGV[7]
+  local slots, ring, who, unclaimed = base .. ":slots", base .. ":ring", base .. ":who", base .. ":unclaimed"
+  local clock = redis.call("time")
+  local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+  local granted = {}
+
+  local function lineOf(key) return base .. ":line:" .. key end
+
+  local function split(entry)
+    local since, key = string.match(entry, "^(%d+):(.*)$")
+    return tonumber(since), key
+  end
+
+  local function hasRoom(key)
+    return perKey == 0 or redis.call("zcard", slots .. ":" .. key) < perKey
+  end
+
+  local function refresh(key)
+    if redis.call("exists", lineOf(key)) == 0 or not hasRoom(key) then
+      redis.call("zrem", ring, key)
+    elseif not redis.call("zscore", ring, key) then
+      redis.call("zadd", ring, redis.call("incr", base .. ":turn"), key)
+    end
+  end
+
+  local function hold(member, key)
+    redis.call("zadd", slots, now + lease, member)
+    if perKey > 0 then redis.call("zadd", slots .. ":" .. key, now + lease, member) end
+  end
+
+  local function drop(member, key)
+    redis.call("zrem", slots, member)
+    redis.call("zrem", slots .. ":" .. key, member)
+  end
+
+  local function waits(member)
+    local job = redis.call("hmget", jobs .. member, "name", "finishedOn", cancelField)
+    return job[1] and not job[2] and not job[3]
+  end
+
+  -- A lease nobody renews is a dead worker's, unless its job was never taken: then the job gets its place back.
+  local function expire()
+    for _, member in ipairs(redis.call("zrangebyscore", slots, "-inf", now)) do
+      local since, key = split(redis.call("hget", who, member) or "0:")
+      drop(member, key)
+      if redis.call("hdel", unclaimed, member) == 1 then
+        redis.call("zadd", lineOf(key), since, member)
+      else
+        redis.call("hdel", who, member)
+      end
+      refresh(key)
+    end
+  end
+
+  local function grant()
+    while total == 0 or redis.call("zcard", slots) < total do
+      local key = redis.call("zrange", ring, 0, 0)[1]
+      if not key then return end
+      local first = redis.call("zpopmin", lineOf(key))[1]
+      if first and (first == me or waits(first)) then
+        hold(first, key)
+        redis.call("zadd", ring, redis.call("incr", base .. ":turn"), key)
+        if first ~= me then
+          redis.call("hset", unclaimed, first, 1)
+          granted[#granted + 1] = first
+        end
+      elseif first then
+        redis.call("hdel", who, first)
+      end
+      refresh(key)
+    end
+  end
+
+  if op == "renew" then
+    local lost = {}
+    for index = 8, #ARGV do
+      local member = ARGV[index]
+      if redis.call("zscore", slots, member) then
+        local _, key = split(redis.call("hget", who, member) or "0:")
+        hold(member, key)
+      else
+        lost[#lost + 1] = member
+      end
+    end
+    return lost
+  end
+
+  expire()
+  if op == "leave" then
+    local entry = redis.call("hget", who, me)
+    if entry then
+      local _, key = split(entry)
+      drop(me, key)
+      redis.call("zrem", lineOf(key), me)
+      redis.call("hdel", who, me)
+      redis.call("hdel", unclaimed, me)
+      refresh(key)
+    end
+    grant()
+    return {0, unpack(granted)}
+  end
+
+  local key, force = ARGV[9], ARGV[10] == "1"
+  local entry = redis.call("hget", who, me)
+  if not entry then
+    -- Many jobs are enqueued in one millisecond; they stay in the order in which they come here.
+    local place = ARGV[8] * 4096 + redis.call("incr", base .. ":turn") % 4096
+    entry = string.format("%.0f", place) .. ":" .. key
+    redis.call("hset", who, me, entry)
+  end
+  local since = split(entry)
+  if force or redis.call("zscore", slots, me) then
+    redis.call("hdel", unclaimed, me)
+    redis.call("zrem", lineOf(key), me)
+    hold(me, key)
+    refresh(key)
+    grant()
+    return {-1, unpack(granted)}
+  end
+  redis.call("zadd", lineOf(key), since, me)
+  refresh(key)
+  grant()
+  if redis.call("zscore", slots, me) then return {-1, unpack(granted)} end
+  return {redis.call("zrank", lineOf(key), me), unpack(granted)}`;
+
+/**
+ * Who waits for the rate limit of a task: KEYS[1] is a sorted set of them, the first come first, KEYS[2] the limiter's
+ * count of the running window. Answers -1 when the job may try at once (-2 when it stands in the line), else after how many milliseconds its turn is:
+ * the limit's windows are given away in the order of the line.
+ */
+const rateLine = `
+  local me, count, per, refused = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == "1"
+  local jobs, cancelField = ARGV[5], ARGV[6]
+  local function waits(member)
+    local job = redis.call("hmget", jobs .. member, "name", "finishedOn", cancelField)
+    return job[1] and not job[2] and not job[3]
+  end
+  -- Jobs that were cancelled or removed hold nobody up: both ends of the line are looked at.
+  for _, place in ipairs({0, -1}) do
+    for _ = 1, 100 do
+      local member = redis.call("zrange", KEYS[1], place, place)[1]
+      if not member or member == me or waits(member) then break end
+      redis.call("zrem", KEYS[1], member)
+    end
+  end
+  local rank = redis.call("zrank", KEYS[1], me)
+  if rank and not refused then return -2 end
+  local ahead = rank or redis.call("zcard", KEYS[1])
+  local left = redis.call("pttl", KEYS[2])
+  local taken = tonumber(redis.call("get", KEYS[2]) or "0")
+  if left < 0 then left, taken = per, 0 end
+  local room = math.max(0, count - taken)
+  if not refused and ahead < room then return -1 end
+  if not rank then
+    local clock = redis.call("time")
+    redis.call("zadd", KEYS[1], clock[1] * 1000000 + clock[2], me)
+  end
+  return left + math.floor(math.max(0, ahead - room) / count) * per`;
+
+export const limitScripts = {
+  lovageSlots: { numberOfKeys: 1, lua: slots },
+  lovageRateLine: { numberOfKeys: 2, lua: rateLine },
+} as const;
+
+export interface LimitCommands {
+  /** `ask` answers -1 or how many of its key wait before it, and then who must be woken; `leave` likewise. */
+  lovageSlots(
+    base: string,
+    op: "ask" | "leave",
+    member: string,
+    lease: number,
+    total: number,
+    perKey: number,
+    jobs: string,
+    cancelField: string,
+    ...more: (string | number)[]
+  ): Promise<[number, ...string[]]>;
+  /** Those whose lease has run out. */
+  lovageSlots(
+    base: string,
+    op: "renew",
+    member: "",
+    lease: number,
+    total: number,
+    perKey: number,
+    jobs: string,
+    cancelField: string,
+    ...members: string[]
+  ): Promise<string[]>;
+  lovageRateLine(
+    line: string,
+    counter: string,
+    member: string,
+    count: number,
+    per: number,
+    refused: 0 | 1,
+    jobs: string,
+    cancelField: string,
+  ): Promise<number>;
+}
