@@ -26,11 +26,17 @@ export interface WorkerCommandOptions {
 export interface Deployment {
   catalogue: Catalogue;
   programsFolder: string;
+  /** URL of the module that exports the catalogue, for the processes of isolated tasks. */
+  catalogueUrl: string;
 }
 
 export async function loadDeployment(): Promise<Deployment> {
   const { catalogue } = await import("../../tasks/index.ts");
-  return { catalogue, programsFolder: fileURLToPath(new URL("../../tasks/ray_jobs", import.meta.url)) };
+  return {
+    catalogue,
+    programsFolder: fileURLToPath(new URL("../../tasks/ray_jobs", import.meta.url)),
+    catalogueUrl: new URL("../../tasks/index.ts", import.meta.url).href,
+  };
 }
 
 /** Runs a worker until it is told to stop; resolves to the exit code. */
@@ -47,7 +53,7 @@ export async function runWorker(
   const name = options.name ?? config.worker.name ?? `${queueNames.join("+")}@${hostname()}`;
   const logger = await createLogger({ ...config.log, base: { worker: name } });
   // What can be wrong with the deployment is told before anything is opened that would keep the process alive.
-  const { catalogue, programsFolder } = await deploy();
+  const { catalogue, programsFolder, catalogueUrl } = await deploy();
   const tasks = catalogue.tasks.filter((task) => queueNames.includes(task.queue));
   const ray = openRay(config);
   const programs = createProgramPackage(ray, programsFolder);
@@ -82,6 +88,7 @@ export async function runWorker(
     shutdownTimeout: config.worker.shutdownTimeout,
     lockDuration: config.worker.lockDuration,
     retention: config.retention,
+    isolation: { catalogueUrl, ...config.worker.isolation },
   });
   const facts = { version, name, queues, redis: broker.address, ray: config.ray.address, tasks };
   process.stdout.write(`${renderBanner(facts)}\n`);

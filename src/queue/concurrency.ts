@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { Broker } from "./broker.ts";
 import { jobFields } from "./keys.ts";
 import { memberOf, wakeJob } from "./wake.ts";
@@ -58,11 +59,12 @@ export function createConcurrencySlots({
   onLost,
 }: ConcurrencyOptions): ConcurrencySlots {
   const { keys, redis } = broker;
+  const worker = randomUUID();
   const held = new Map<string, { limit: SlotLimit; members: Set<string> }>();
   let timer: NodeJS.Timeout | undefined;
 
   const common = ({ lease, total = 0, perKey = 0 }: SlotLimit) =>
-    [lease, total, perKey, `${keys.prefix}:`, jobFields.cancel] as const;
+    [lease, total, perKey, `${keys.prefix}:`, jobFields.cancel, worker] as const;
 
   async function wakeAll(members: readonly string[]): Promise<void> {
     await Promise.all(members.map((member) => wakeJob(broker, member, true)));

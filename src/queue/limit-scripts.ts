@@ -4,14 +4,16 @@
  * - `:line:<key>`, a sorted set: who waits, the oldest job first;
  * - `:ring`, a sorted set: the keys that have both waiters and room, by whose turn it is;
  * - `:who`, a hash: the age and the key of everybody in any of these;
- * - `:unclaimed`, a hash: who was granted a lease and woken, and has not come yet.
+ * - `:unclaimed`, a hash: who was granted a lease and woken, and has not come yet;
+ * - `:worker`, a hash: which worker runs each job, so that one that lost a job to another does not give its slot away.
  * Redis' own clock counts, so that the workers' clocks need not agree.
  */
 const slots = `
   local base, op, me = KEYS[1], ARGV[1], ARGV[2]
   local lease, total, perKey = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-  local jobs, cancelField = ARGV[6], ARGV[7]
+  local jobs, cancelField, worker = ARGV[6], ARGV[7], ARGV[8]
   local slots, ring, who, unclaimed = base .. ":slots", base .. ":ring", base .. ":who", base .. ":unclaimed"
+  local workers = base .. ":worker"
   local clock = redis.call("time")
   local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
   local granted = {}
@@ -43,6 +45,7 @@ const slots = `
   local function drop(member, key)
     redis.call("zrem", slots, member)
     redis.call("zrem", slots .. ":" .. key, member)
+    redis.call("hdel", workers, member)
   end
 
   local function waits(member)
@@ -72,7 +75,9 @@ const slots = `
       if first and (first == me or waits(first)) then
         hold(first, key)
         redis.call("zadd", ring, redis.call("incr", base .. ":turn"), key)
-        if first ~= me then
+        if first == me then
+          redis.call("hset", workers, me, worker)
+        else
           redis.call("hset", unclaimed, first, 1)
           granted[#granted + 1] = first
         end
@@ -85,9 +90,9 @@ const slots = `
 
   if op == "renew" then
     local lost = {}
-    for index = 8, #ARGV do
+    for index = 9, #ARGV do
       local member = ARGV[index]
-      if redis.call("zscore", slots, member) then
+      if redis.call("zscore", slots, member) and redis.call("hget", workers, member) == worker then
         local _, key = split(redis.call("hget", who, member) or "0:")
         hold(member, key)
       else
@@ -100,7 +105,8 @@ const slots = `
   expire()
   if op == "leave" then
     local entry = redis.call("hget", who, me)
-    if entry then
+    local runs = redis.call("hget", workers, me)
+    if entry and (not runs or runs == worker) then
       local _, key = split(entry)
       drop(me, key)
       redis.call("zrem", lineOf(key), me)
@@ -112,11 +118,11 @@ const slots = `
     return {0, unpack(granted)}
   end
 
-  local key, force = ARGV[9], ARGV[10] == "1"
+  local key, force = ARGV[10], ARGV[11] == "1"
   local entry = redis.call("hget", who, me)
   if not entry then
     -- Many jobs are enqueued in one millisecond; they stay in the order in which they come here.
-    local place = ARGV[8] * 4096 + redis.call("incr", base .. ":turn") % 4096
+    local place = ARGV[9] * 4096 + redis.call("incr", base .. ":turn") % 4096
     entry = string.format("%.0f", place) .. ":" .. key
     redis.call("hset", who, me, entry)
   end
@@ -125,6 +131,7 @@ const slots = `
     redis.call("hdel", unclaimed, me)
     redis.call("zrem", lineOf(key), me)
     hold(me, key)
+    redis.call("hset", workers, me, worker)
     refresh(key)
     grant()
     return {-1, unpack(granted)}
@@ -185,6 +192,7 @@ export interface LimitCommands {
     perKey: number,
     jobs: string,
     cancelField: string,
+    worker: string,
     ...more: (string | number)[]
   ): Promise<[number, ...string[]]>;
   /** Those whose lease has run out. */
@@ -197,6 +205,7 @@ export interface LimitCommands {
     perKey: number,
     jobs: string,
     cancelField: string,
+    worker: string,
     ...members: string[]
   ): Promise<string[]>;
   lovageRateLine(

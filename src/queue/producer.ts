@@ -3,6 +3,7 @@ import { type JobsOptions, QueueKeys } from "bullmq";
 import { LovageError } from "../core/errors.ts";
 import { type Call, encodeCall } from "../task/codec.ts";
 import type { RetryPolicy } from "../task/definition.ts";
+import { deafToSoftLimit } from "../task/limits.ts";
 import type { Broker } from "./broker.ts";
 import { type EnqueueOptions, readCallMeta, readJobOptions } from "./enqueue-options.ts";
 
@@ -11,6 +12,7 @@ export interface Target {
   name: string;
   queue: string;
   retry: Pick<RetryPolicy, "attempts">;
+  kind?: "task" | "ray";
 }
 
 /** A job ready for Redis. */
@@ -42,6 +44,8 @@ export function prepareJob(target: Target, input: unknown, options: EnqueueOptio
     );
   }
   if (options.id !== undefined) checkId(options.id);
+  if (target.kind === "ray" && options.softTimeLimit !== undefined)
+    throw deafToSoftLimit(options.softTimeLimit);
   const { queue = target.queue, attempts = target.retry.attempts } = options;
   const opts: PreparedJob["opts"] = {
     ...readJobOptions(options),

@@ -3,7 +3,7 @@ import { LovageError, toLovageError } from "../core/errors.ts";
 import type { AnyTask, Catalogue } from "./catalogue.ts";
 import { type Call, decodeCall } from "./codec.ts";
 import type { TaskContext } from "./context.ts";
-import type { TimeLimits } from "./limits.ts";
+import { deafToSoftLimit, type TimeLimits } from "./limits.ts";
 import { isWorthRetry, RetryRequest } from "./retry.ts";
 import { type AttemptSignals, limitTime } from "./time-limits.ts";
 import { validate } from "./validation.ts";
@@ -111,13 +111,7 @@ export async function execute<D extends Delivery>(delivery: D, executors: Execut
 
 function timeLimitsOf(task: AnyTask, { meta }: Call, set: TimeLimits | undefined): TimeLimits {
   const own = set ?? task.limits;
-  if (task.ray !== undefined && meta.softTimeLimit !== undefined) {
-    throw new LovageError("INPUT_INVALID", "a Ray job cannot hear a soft time limit", {
-      field: "softTimeLimit",
-      value: meta.softTimeLimit,
-      hint: "give the call a timeLimit, at which the Ray job is stopped",
-    });
-  }
+  if (task.ray !== undefined && meta.softTimeLimit !== undefined) throw deafToSoftLimit(meta.softTimeLimit);
   const soft = meta.softTimeLimit ?? own.soft;
   const hard = meta.timeLimit ?? own.hard;
   return { ...(soft !== undefined && { soft }), ...(hard !== undefined && { hard }) };

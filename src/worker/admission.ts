@@ -38,7 +38,7 @@ const troubleDelay = 1000;
  * A parked job is woken when its turn comes; it also looks by itself, because a wake can be lost. The first of a line
  * look every thirty seconds, those far behind seldom, so that a long line costs next to nothing. Milliseconds.
  */
-const look = { first: 30_000, perPlace: 3000 };
+const look = { first: 30_000, perPlace: 3000, most: 900_000 };
 
 /**
  * How many lock durations a slot outlives its silent worker. A Ray job runs on without one, so its slot waits longer for
@@ -88,7 +88,7 @@ export function createAdmissionDesk(options: AdmissionOptions): AdmissionDesk {
 
   function parked(limit: SlotLimit, job: SlotJob, before: number): Admission {
     return {
-      milliseconds: look.first + before * look.perPlace,
+      milliseconds: Math.min(look.most, look.first + before * look.perPlace),
       why: "the concurrency limit is reached",
       parked: () => slots.lookAgain(limit, job).catch(options.onError),
     };

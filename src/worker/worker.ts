@@ -18,6 +18,7 @@ import type { QueueName } from "../task/definition.ts";
 import { type Attempt, execute, type Outcome } from "../task/execute.ts";
 import { createAdmissionDesk } from "./admission.ts";
 import { JobContext } from "./context.ts";
+import { createIsolationPool, type IsolationOptions } from "./isolation/pool.ts";
 
 export interface WorkerOptions {
   name: string;
@@ -34,6 +35,8 @@ export interface WorkerOptions {
   shutdownTimeout: number;
   lockDuration: number;
   retention: Parameters<typeof createConsumer>[0]["retention"];
+  /** How tasks marked `isolate` are run. Without it they fail with `TASK_INVALID`. */
+  isolation?: IsolationOptions;
   /** The rate limit that holds for a task now. Default: that of its definition. */
   rateOf?: (task: AnyTask) => Rate | undefined;
 }
@@ -55,6 +58,7 @@ export function createWorker(options: WorkerOptions): Service {
   const stops = createRayStops(broker);
   const reaper = options.rayRunner.createReaper(stops, logger);
   const tasks = new Map<string, AnyTask>(catalogue.tasks.map((task) => [task.name, task]));
+  const pool = options.isolation && createIsolationPool(options.isolation);
   const contextParts = { ...options, dependencies: options.dependencies ?? {}, workerName: options.name };
   const onTrouble = createTroubleLog(logger, "trouble with Redis");
   const desk = createAdmissionDesk({
@@ -77,8 +81,17 @@ export function createWorker(options: WorkerOptions): Service {
       const which = { jobId, task: name, queue, attempt, enqueuedAt };
       return options.rayRunner.run(task.ray, which, input, rayHost(delivery, signals.end));
     },
-    runIsolated: async ({ task }: Attempt<HeldJob>): Promise<unknown> => {
-      throw new LovageError("TASK_INVALID", `${task.name} cannot run isolated here`);
+    async runIsolated(attempt: Attempt<HeldJob>): Promise<unknown> {
+      const { task, call, signals } = attempt;
+      if (pool === undefined) {
+        throw new LovageError("TASK_INVALID", `${task.name} cannot run isolated: this worker has no pool`, {
+          hint: "start the worker with `isolation`, which names the module of the catalogue",
+        });
+      }
+      const context = new JobContext(contextParts, attempt, log);
+      const { job, worker, settings } = context;
+      const request = { task: task.name, input: call.input, job, worker, settings };
+      return pool.run(request, context, signals);
     },
     isLimited: desk.isLimited,
     admit: desk.admit,
@@ -232,7 +245,7 @@ export function createWorker(options: WorkerOptions): Service {
     stop() {
       stopping ??= drain().then(() => {
         desk.stop();
-        return Promise.all([listener.stop(), reaper.stop()]).then(() => {});
+        return Promise.all([listener.stop(), reaper.stop(), pool?.stop()]).then(() => {});
       });
       return stopping;
     },

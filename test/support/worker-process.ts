@@ -8,5 +8,6 @@ const config = loadConfig([{ name: "the environment", own: false, variables: pro
 const other = process.env["LOVAGE_TEST_CATALOGUE"];
 process.exitCode = await runWorker(config, {}, async () => ({
   catalogue: other === undefined ? testCatalogue : (await import(other)).catalogue,
+  catalogueUrl: other ?? new URL("catalogue.ts", import.meta.url).href,
   programsFolder: process.env["LOVAGE_TEST_PROGRAMS"] ?? "",
 }));
