@@ -44,7 +44,7 @@ const slots = `
 
   local function drop(member, key)
     redis.call("zrem", slots, member)
-    redis.call("zrem", slots .. ":" .. key, member)
+    if perKey > 0 then redis.call("zrem", slots .. ":" .. key, member) end
     redis.call("hdel", workers, member)
   end
 
@@ -120,6 +120,14 @@ const slots = `
 
   local key, force = ARGV[10], ARGV[11] == "1"
   local entry = redis.call("hget", who, me)
+  local idle = redis.call("zcard", ring) == 0 and redis.call("exists", lineOf(key)) == 0
+  if not entry and idle and (total == 0 or redis.call("zcard", slots) < total) and hasRoom(key) then
+    -- Nobody waits and there is room, as at most times.
+    hold(me, key)
+    redis.call("hset", who, me, "0:" .. key)
+    redis.call("hset", workers, me, worker)
+    return {-1}
+  end
   if not entry then
     -- Many jobs are enqueued in one millisecond; they stay in the order in which they come here.
     local place = ARGV[9] * 4096 + redis.call("incr", base .. ":turn") % 4096

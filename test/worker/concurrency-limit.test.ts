@@ -167,6 +167,16 @@ test("a job handed back goes on with its own slot", async () => {
   expect(again.map(({ id }) => `default:${id}`).toSorted()).toEqual(held.toSorted());
 });
 
+test("a slot that is left while its next holder is just being put aside is not lost", async () => {
+  await Promise.all([1, 2].map(() => world.worker({ catalogue, concurrency: 2, queues: ["default"] })));
+  const pairs = Array.from({ length: 150 }, (_, index) => [`${index}`, `${index}`]).flat();
+  const jobs = await client.enqueueMany(
+    pairs.map((key) => ({ task: "limits.key", input: { key, milliseconds: 1 } }) as const),
+  );
+  // A lost one would wait for its lease of ten seconds to run out.
+  await Promise.all(jobs.map((job) => job.result({ timeout: "8s" })));
+});
+
 test("a wake that is lost is made up for", async () => {
   const { redis } = world.broker;
   await world.worker({ catalogue, queues: ["default"], concurrency: 3, lockDuration: 1000 });
