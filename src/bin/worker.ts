@@ -11,7 +11,7 @@ import { createProgramPackage } from "../ray/program.ts";
 import { createRayRunner } from "../ray/runner.ts";
 import type { Catalogue, QueueName, TaskSettings } from "../task/index.ts";
 import { renderBanner } from "../worker/banner.ts";
-import { createWorker } from "../worker/worker.ts";
+import { cannotIsolate, createWorker } from "../worker/worker.ts";
 import { openRay } from "./ray.ts";
 import { version } from "./version.ts";
 
@@ -26,8 +26,8 @@ export interface WorkerCommandOptions {
 export interface Deployment {
   catalogue: Catalogue;
   programsFolder: string;
-  /** URL of the module that exports the catalogue, for the processes of isolated tasks. */
-  catalogueUrl: string;
+  /** URL of the module that exports the catalogue, and `dependencies` where there are some; isolated tasks need it. */
+  catalogueUrl?: string;
 }
 
 export async function loadDeployment(): Promise<Deployment> {
@@ -58,6 +58,8 @@ export async function runWorker(
   const ray = openRay(config);
   const programs = createProgramPackage(ray, programsFolder);
   for (const task of tasks) if (task.ray !== undefined) programs.check(task.ray.program);
+  const isolation = catalogueUrl === undefined ? undefined : { catalogueUrl, ...config.worker.isolation };
+  for (const task of tasks) if (task.isolate && isolation === undefined) throw cannotIsolate(task);
   const broker = await openBroker({
     redis: config.redis,
     onWaiting: (reason) => logger.warn({ reason }, "waiting for Redis"),
@@ -88,7 +90,7 @@ export async function runWorker(
     shutdownTimeout: config.worker.shutdownTimeout,
     lockDuration: config.worker.lockDuration,
     retention: config.retention,
-    isolation: { catalogueUrl, ...config.worker.isolation },
+    ...(isolation && { isolation }),
   });
   const facts = { version, name, queues, redis: broker.address, ray: config.ray.address, tasks };
   process.stdout.write(`${renderBanner(facts)}\n`);

@@ -83,11 +83,7 @@ export function createWorker(options: WorkerOptions): Service {
     },
     async runIsolated(attempt: Attempt<HeldJob>): Promise<unknown> {
       const { task, call, signals } = attempt;
-      if (pool === undefined) {
-        throw new LovageError("TASK_INVALID", `${task.name} cannot run isolated: this worker has no pool`, {
-          hint: "start the worker with `isolation`, which names the module of the catalogue",
-        });
-      }
+      if (pool === undefined) throw cannotIsolate(task);
       const context = new JobContext(contextParts, attempt, log);
       const { job, worker, settings } = context;
       const request = { task: task.name, input: call.input, job, worker, settings };
@@ -250,6 +246,13 @@ export function createWorker(options: WorkerOptions): Service {
       return stopping;
     },
   };
+}
+
+export function cannotIsolate({ name }: Pick<AnyTask, "name">): LovageError {
+  return new LovageError("TASK_INVALID", `task ${name}: this worker cannot run it isolated`, {
+    field: "isolate",
+    hint: "name the module of the catalogue, which the task's process must load, as the deployment's catalogueUrl",
+  });
 }
 
 function isFinal({ type }: Outcome): boolean {

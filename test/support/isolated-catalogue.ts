@@ -13,7 +13,7 @@ const common = {
 } as const;
 
 /** What the process was given besides: made anew in each, so tasks see by it which one they run in. */
-export const createDependencies = async () => ({ born: process.pid });
+export const dependencies = async () => ({ born: process.pid });
 
 export const pid = defineTask({
   ...common,

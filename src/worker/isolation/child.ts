@@ -14,7 +14,7 @@ import { packThrown, unpackThrown } from "./thrown.ts";
 interface CatalogueModule {
   catalogue: Catalogue;
   /** Makes what tasks find as `context.dependencies`, once a process. */
-  createDependencies?: () => Promise<Dependencies> | Dependencies;
+  dependencies?: () => Promise<Dependencies> | Dependencies;
 }
 
 enableCompileCache();
@@ -49,7 +49,7 @@ process.on("message", (message: ToChild) => {
 
 async function load(): Promise<{ catalogue: Catalogue; dependencies: Dependencies }> {
   const module = (await import(url)) as CatalogueModule;
-  return { catalogue: module.catalogue, dependencies: (await module.createDependencies?.()) ?? {} };
+  return { catalogue: module.catalogue, dependencies: (await module.dependencies?.()) ?? {} };
 }
 
 async function run(request: RunRequest, signal: AbortSignal): Promise<void> {

@@ -4,7 +4,7 @@ import type { RunRequest } from "./messages.ts";
 import { type IsolatedRunner, startRunner } from "./runner.ts";
 
 export interface IsolationOptions {
-  /** URL of the module that exports `catalogue`, and `createDependencies` where tasks have dependencies. */
+  /** URL of the module that exports `catalogue`, and `dependencies` where tasks have some. */
   catalogueUrl: string;
   /** So many attempts one process runs, then a new one takes its place. */
   maxJobs: number;
