@@ -112,7 +112,7 @@ export async function execute<D extends Delivery>(delivery: D, executors: Execut
 function timeLimitsOf(task: AnyTask, { meta }: Call, set: TimeLimits | undefined): TimeLimits {
   const own = set ?? task.limits;
   if (task.ray !== undefined && meta.softTimeLimit !== undefined) throw deafToSoftLimit(meta.softTimeLimit);
-  const soft = meta.softTimeLimit ?? own.soft;
+  const soft = task.ray === undefined ? (meta.softTimeLimit ?? own.soft) : undefined;
   const hard = meta.timeLimit ?? own.hard;
   return { ...(soft !== undefined && { soft }), ...(hard !== undefined && { hard }) };
 }

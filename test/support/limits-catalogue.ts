@@ -109,6 +109,15 @@ export const rayTimed = defineRayTask({
   timeLimit: "3s",
   retry: { attempts: 1 },
 });
+export const rayHourly = defineRayTask({
+  name: "limits.ray_hourly",
+  queue: "ml",
+  input: Echo,
+  output: z.looseObject({}),
+  program: "echo.py",
+  resources: { cpus: 0.1 },
+  rateLimit: "1/h",
+});
 export const rayAlone = defineRayTask({
   name: "limits.ray_alone",
   queue: "ml",
@@ -129,6 +138,7 @@ export const catalogue = createCatalogue([
   picky,
   timed,
   rayTimed,
+  rayHourly,
   rayAlone,
 ]);
 export type LimitsTasks = TasksOf<typeof catalogue>;

@@ -62,10 +62,11 @@ test("a Ray task cannot hear a soft limit: the client refuses it, and so does th
   await expect(job.result({ timeout: "5s" })).rejects.toMatchObject(refused);
 });
 
-test("a worker that goes on with a Ray job gives it no more time than was left, and lets it keep its slot", async () => {
-  const limit = 9000;
+test("a worker that goes on with a Ray job gives it no more time than was left, and lets it keep its place", async () => {
+  const limit = 14_000;
   const job = await client.enqueue("limits.ray", { seconds: 120 }, { timeLimit: limit });
   const alone = await client.enqueue("limits.ray_alone", { seconds: 120 });
+  const hourly = await client.enqueue("limits.ray_hourly", { seconds: 6 });
   const record = async () =>
     JSON.parse((await world.broker.redis.hget(world.broker.keys.job("ml", job.id), "lovage:ray")) ?? "{}");
   const { submittedAt } = await eventually("it runs", async () => {
@@ -73,17 +74,20 @@ test("a worker that goes on with a Ray job gives it no more time than was left, 
     return found.runningSince !== undefined && found;
   });
   await eventually("the other runs", async () => (await statusOf(alone.id).catch(() => "")) === "RUNNING");
+  await eventually("and the third", async () => (await statusOf(hourly.id).catch(() => "")) === "RUNNING");
   await worker.stop();
   const waits = await client.enqueue("limits.ray_alone", { seconds: 0 });
   worker = await world.worker({ catalogue, concurrency: 4 });
   await expect(job.result({ timeout: "30s" })).rejects.toMatchObject({
     code: "TIME_LIMIT_EXCEEDED",
-    message: expect.stringContaining("9.0s"),
+    message: expect.stringContaining("14.0s"),
   });
   const took = ((await job.snapshot()).endedAt?.getTime() ?? 0) - submittedAt;
   // Stopping it takes Ray about two seconds.
   expect(took).toBeLessThan(limit + 6000);
   expect(world.runs(job.id)).toHaveLength(1);
+  // What runs already is not asked whether it may begin.
+  await hourly.result({ timeout: "30s" });
   expect(await waits.state()).toBe("scheduled");
   expect(await alone.state()).toBe("active");
   await alone.cancel();
