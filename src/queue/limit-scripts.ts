@@ -68,7 +68,8 @@ const slots = `
   end
 
   local function grant()
-    while total == 0 or redis.call("zcard", slots) < total do
+    -- Lua returns no more than some thousands of values; whoever asks or leaves next goes on.
+    while #granted < 1000 and (total == 0 or redis.call("zcard", slots) < total) do
       local key = redis.call("zrange", ring, 0, 0)[1]
       if not key then return end
       local first = redis.call("zpopmin", lineOf(key))[1]
@@ -120,6 +121,15 @@ const slots = `
 
   local key, force = ARGV[10], ARGV[11] == "1"
   local entry = redis.call("hget", who, me)
+  local _, earlier = split(entry or "0:" .. key)
+  if earlier ~= key then
+    -- The task's code makes another key of the same input by now.
+    drop(me, earlier)
+    redis.call("zrem", lineOf(earlier), me)
+    redis.call("hdel", unclaimed, me)
+    refresh(earlier)
+    entry = false
+  end
   local idle = redis.call("zcard", ring) == 0 and redis.call("exists", lineOf(key)) == 0
   if not entry and idle and (total == 0 or redis.call("zcard", slots) < total) and hasRoom(key) then
     -- Nobody waits and there is room, as at most times.

@@ -110,6 +110,17 @@ test("keys with room take turns, however many wait for one of them", async () =>
   expect((await woken()).toSorted()).toEqual(["crowd-2", "x", "y"]);
 });
 
+test("a job whose key is another since a deploy takes nothing of the old one along", async () => {
+  const slots = workerSlots();
+  const one: SlotLimit = { task: "t", perKey: 1, lease: 60_000 };
+  await slots.enter(one, await job("a", "old"));
+  await slots.enter(one, { queue: "default", id: "a", enqueuedAt: 1, key: "new" });
+  expect(await slots.enter(one, await job("b", "old"))).toBe(undefined);
+  expect(await slots.enter(one, await job("c", "new"))).toBe(0);
+  await slots.leave(one, { queue: "default", id: "a" });
+  expect(await woken()).toEqual(["c"]);
+});
+
 test("waiters that were cancelled or removed are passed over", async () => {
   const slots = workerSlots();
   const one: SlotLimit = { ...limit, total: 1 };

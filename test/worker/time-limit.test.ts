@@ -91,5 +91,5 @@ test("a worker that goes on with a Ray job gives it no more time than was left, 
   expect(await waits.state()).toBe("scheduled");
   expect(await alone.state()).toBe("active");
   await alone.cancel();
-  await waits.result({ timeout: "30s" });
+  await waits.result({ timeout: "60s" });
 });
