@@ -1,5 +1,6 @@
 import type { Redis } from "ioredis";
-import { type LimitCommands, limitScripts } from "./limit-scripts.ts";
+import { type RateLineCommand, rateLineScript } from "./rate-line-script.ts";
+import { type SlotsCommand, slotsScript } from "./slots-script.ts";
 
 /** Lua that must be atomic: a job may be removed, or its lock lost, between any two commands. */
 const sources = {
@@ -39,11 +40,12 @@ const sources = {
       redis.call("hset", KEYS[1], "data", ARGV[1])
       return 1`,
   },
-  ...limitScripts,
+  ...slotsScript,
+  ...rateLineScript,
 } as const;
 
 /** The scripts as commands of the client. */
-export interface ScriptCommands extends LimitCommands {
+export interface ScriptCommands extends SlotsCommand, RateLineCommand {
   lovageSetHeld(job: string, lock: string, token: string, field: string, value: string): Promise<number>;
   lovageLog(
     job: string,
