@@ -2,20 +2,16 @@
 
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import { Queue } from "bullmq";
 import { createClient } from "#client";
 import { catalogue, type Tasks } from "#tasks";
 import { readArguments } from "./arguments.ts";
+import { type Drained, drainMethod, drainWaiting } from "./drained.ts";
 import { pingData, pingName, pingOptions } from "./equal-options.ts";
 import { type Ground, onGround } from "./ground.ts";
 import { printReport, say } from "./report.ts";
 import { median } from "./statistics.ts";
 import { type Side, sides, startWorker } from "./worker-child.ts";
-
-const method =
-  "The jobs wait before the worker starts. Measured on both sides alike: from the first to the last `finishedOn`, which " +
-  "BullMQ's worker stamps on each job and which are the scores of the sorted set `completed`; medians of interleaved rounds.";
 
 const { json, counts } = readArguments({
   jobs: { normal: 20_000, quick: 4_000 },
@@ -41,43 +37,14 @@ async function addJobs(side: Side, ground: Ground, prefix: string): Promise<void
   await queue.close();
 }
 
-interface Drained {
-  jobsPerSecond: number;
-  /** CPU time of the worker's process for one job, in microseconds. */
-  cpuMicroseconds: number;
-}
-
 async function drain(side: Side, ground: Ground, round: number): Promise<Drained> {
   const prefix = `${side}-${round}`;
-  const key = (name: string) => `${prefix}:default:${name}`;
-  const { redis } = ground;
   await ground.clear();
   await addJobs(side, ground, prefix);
   const compileCache = join(ground.folder, "compile-cache");
-  const worker = await startWorker(side, ground, { prefix, queues: ["default"], compileCache });
-  // Looked at early: retention removes the first jobs while the last ones run.
-  let first = Number.NaN;
-  while (Number.isNaN(first)) {
-    const [id] = await redis.zrange(key("completed"), "0", "0");
-    if (id !== undefined) first = Number(await redis.zscore(key("completed"), String(id)));
-  }
-  const cpuBefore = worker.cpuSeconds();
-  for (let told = Date.now(); ; await pause(25)) {
-    const [waiting, active] = await Promise.all([redis.llen(key("wait")), redis.llen(key("active"))]);
-    if (waiting + active === 0) break;
-    if (Date.now() - told < 2000) continue;
-    told = Date.now();
-    say(`${side}: ${waiting} of ${counts.jobs} still wait`);
-  }
-  const cpuSeconds = worker.cpuSeconds() - cpuBefore;
-  const last = Number((await redis.zrevrange(key("completed"), 0, 0, "WITHSCORES"))[1]);
-  const failed = await redis.zcard(key("failed"));
-  if (failed > 0) throw new Error(`${failed} of ${side}'s jobs failed`);
-  await worker.stop();
-  return {
-    jobsPerSecond: (counts.jobs - 1) / ((last - first) / 1000),
-    cpuMicroseconds: (cpuSeconds / counts.jobs) * 1e6,
-  };
+  return drainWaiting(ground, { prefix, jobs: counts.jobs, who: side }, () =>
+    startWorker(side, ground, { prefix, queues: ["default"], compileCache }),
+  );
 }
 
 await onGround(async (ground) => {
@@ -105,7 +72,7 @@ await onGround(async (ground) => {
   printReport(
     {
       benchmark: "drain",
-      method,
+      method: drainMethod,
       findings: [
         {
           what: `drain ${counts.jobs.toLocaleString("en-US")} pings, concurrency 4`,

@@ -11,7 +11,7 @@ import { createProgramPackage } from "../ray/program.ts";
 import { createRayRunner } from "../ray/runner.ts";
 import type { Catalogue, QueueName, TaskSettings } from "../task/index.ts";
 import { renderBanner } from "../worker/banner.ts";
-import { createWorker } from "../worker/worker.ts";
+import { cannotIsolate, createWorker } from "../worker/worker.ts";
 import { openRay } from "./ray.ts";
 import { version } from "./version.ts";
 
@@ -26,11 +26,17 @@ export interface WorkerCommandOptions {
 export interface Deployment {
   catalogue: Catalogue;
   programsFolder: string;
+  /** URL of the module that exports the catalogue, and `dependencies` where there are some; isolated tasks need it. */
+  catalogueUrl?: string;
 }
 
 export async function loadDeployment(): Promise<Deployment> {
   const { catalogue } = await import("../../tasks/index.ts");
-  return { catalogue, programsFolder: fileURLToPath(new URL("../../tasks/ray_jobs", import.meta.url)) };
+  return {
+    catalogue,
+    programsFolder: fileURLToPath(new URL("../../tasks/ray_jobs", import.meta.url)),
+    catalogueUrl: new URL("../../tasks/index.ts", import.meta.url).href,
+  };
 }
 
 /** Runs a worker until it is told to stop; resolves to the exit code. */
@@ -47,7 +53,7 @@ export async function runWorker(
   const name = options.name ?? config.worker.name ?? `${queueNames.join("+")}@${hostname()}`;
   const logger = await createLogger({ ...config.log, base: { worker: name } });
   // What can be wrong with the deployment is told before anything is opened that would keep the process alive.
-  const { catalogue, programsFolder } = await deploy();
+  const { catalogue, programsFolder, catalogueUrl } = await deploy();
   const tasks = catalogue.tasks.filter((task) => queueNames.includes(task.queue));
   const ray = openRay(config);
   const programs = createProgramPackage(ray, programsFolder);
@@ -56,6 +62,8 @@ export async function runWorker(
   process.on("unhandledRejection", (reason) => {
     logger.error({ err: reason }, "a promise was rejected that nobody awaits");
   });
+  const isolation = catalogueUrl === undefined ? undefined : { catalogueUrl, ...config.worker.isolation };
+  for (const task of tasks) if (task.isolate && isolation === undefined) throw cannotIsolate(task);
   const broker = await openBroker({
     redis: config.redis,
     onWaiting: (reason) => logger.warn({ reason }, "waiting for Redis"),
@@ -91,6 +99,7 @@ export async function runWorker(
     conf: publicConfig({ ...config, worker: { ...config.worker, name, queues: queueNames } }),
     concurrencyOf: (queue) => config.worker.concurrency[queue],
     onShutdown: () => told.resolve(),
+    ...(isolation && { isolation }),
   });
   const facts = { version, name, queues, redis: broker.address, ray: config.ray.address, tasks };
   process.stdout.write(`${renderBanner(facts)}\n`);

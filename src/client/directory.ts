@@ -26,11 +26,12 @@ export function createDirectory(broker: Broker, catalogue: Catalogue | undefined
   function fromManifest(manifest: TaskManifest): TaskEntry {
     // What JSON Schema cannot say (a refinement, a transformation) the worker checks.
     const input = z.fromJSONSchema(manifest.input as Parameters<typeof z.fromJSONSchema>[0]);
-    return { name: manifest.name, queue: manifest.queue, retry: manifest.retry, input };
+    return { name: manifest.name, queue: manifest.queue, retry: manifest.retry, kind: manifest.kind, input };
   }
 
   function fromTask(task: AnyTask): TaskEntry {
-    return { name: task.name, queue: task.queue, retry: task.retry, input: task.input };
+    const kind = task.ray === undefined ? "task" : "ray";
+    return { name: task.name, queue: task.queue, retry: task.retry, kind, input: task.input };
   }
 
   return {

@@ -46,6 +46,11 @@ export interface Config {
     /** Milliseconds. */
     readonly shutdownTimeout: number;
     readonly lockDuration: number;
+    readonly isolation: {
+      readonly maxJobs: number;
+      /** Bytes. */
+      readonly maxMemory: number;
+    };
   };
   readonly retention: {
     /** Milliseconds and counts. */
@@ -181,6 +186,10 @@ function assemble(values: Values, files: Files): Config {
       },
       shutdownTimeout: values.WORKER_SHUTDOWN_TIMEOUT,
       lockDuration: values.WORKER_LOCK_DURATION,
+      isolation: {
+        maxJobs: values.ISOLATED_MAX_JOBS,
+        maxMemory: values.ISOLATED_MAX_MEMORY * 1024 * 1024,
+      },
     },
     retention: {
       result: { age: values.RESULT_AGE, count: values.RESULT_COUNT },

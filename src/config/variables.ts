@@ -163,6 +163,17 @@ export const variables = {
     "How long a worker may be silent before another takes its jobs over",
   ),
 
+  ISOLATED_MAX_JOBS: variable(
+    count(1),
+    "100",
+    "Jobs that one process of isolated tasks runs before a new one takes its place",
+  ),
+  ISOLATED_MAX_MEMORY: variable(
+    count(1),
+    "512",
+    "Megabytes that a process of isolated tasks may hold after a job; with more it is replaced",
+  ),
+
   RESULT_AGE: variable(atLeast("1s"), "1d", "How long a completed job and its result are kept"),
   RESULT_COUNT: variable(count(1), "10000", "How many completed jobs a queue keeps at most"),
   FAILURE_AGE: variable(atLeast("1s"), "7d", "How long a failed, cancelled or expired job is kept"),

@@ -361,12 +361,11 @@ async function end(
 ): Promise<never> {
   if (outcome.type === "waiting-children") throw new WaitingChildrenError();
   if (outcome.type === "postponed") {
-    return handBackUnstarted(
-      options,
-      job,
-      () => job.moveToDelayed(Date.now() + outcome.milliseconds, token),
-      new DelayedError(),
-    );
+    const park = async () => {
+      await job.moveToDelayed(Date.now() + outcome.milliseconds, token);
+      await outcome.parked?.();
+    };
+    return handBackUnstarted(options, job, park, new DelayedError());
   }
   const { error, type } = outcome;
   if (type === "handed-back") {

@@ -19,6 +19,12 @@ export interface Keys {
   failed(queue: string): string;
   /** Set of the submission ids of Ray jobs that must stop. */
   readonly rayStops: string;
+  /** What the keys of a task's concurrency limit begin with. */
+  slots(task: string): string;
+  /** Sorted set: who waits for a task's rate limit. */
+  rateLine(task: string): string;
+  /** What the counters of all rate limits begin with. */
+  readonly rates: string;
   /** Channel on which cancellations are announced. */
   readonly cancellations: string;
   /** Hash: worker's name → its last beat. */
@@ -45,6 +51,9 @@ export function createKeys(prefix: string): Keys {
     events: (queue) => `${prefix}:${queue}:events`,
     failed: (queue) => `${prefix}:${queue}:failed`,
     rayStops: `${prefix}:ray-stops`,
+    slots: (task) => `${prefix}:concurrency:${task}`,
+    rateLine: (task) => `${prefix}:rate-line:${task}`,
+    rates: `${prefix}:rate`,
     cancellations: `${prefix}:cancellations`,
     workers: `${prefix}:workers`,
     limits: `${prefix}:limits`,

@@ -80,12 +80,26 @@ export interface LimitOverrides {
 /** How often they are read anew, in case an announcement was lost. Milliseconds. */
 const refreshInterval = 10_000;
 
-export function createLimitOverrides(broker: Broker, onError: (error: Error) => void): LimitOverrides {
+export interface LimitOverridesEvents {
+  onError(error: Error): void;
+  /** Told of a task whose rate is another than before. */
+  onRate(task: string): void;
+}
+
+export function createLimitOverrides(
+  broker: Broker,
+  { onError, onRate }: LimitOverridesEvents,
+): LimitOverrides {
   let overrides = new Map<string, LimitOverride>();
   let timer: NodeJS.Timeout | undefined;
 
   async function refresh(): Promise<void> {
+    const before = overrides;
     overrides = await readLimitOverrides(broker);
+    for (const task of new Set([...before.keys(), ...overrides.keys()])) {
+      const rate = (of: Map<string, LimitOverride>) => JSON.stringify(of.get(task)?.rate);
+      if (rate(before) !== rate(overrides)) onRate(task);
+    }
   }
 
   return {

@@ -3,6 +3,7 @@ import { type JobsOptions, QueueKeys } from "bullmq";
 import { LovageError } from "../core/errors.ts";
 import { type Call, encodeCall } from "../task/codec.ts";
 import type { RetryPolicy } from "../task/definition.ts";
+import { deafToSoftLimit } from "../task/limits.ts";
 import { type EnqueueOptions, readCallMeta, readJobOptions } from "./enqueue-options.ts";
 import { type Idempotency, readIdempotency } from "./idempotency.ts";
 import type { Queues } from "./queues.ts";
@@ -13,6 +14,7 @@ export interface Target {
   name: string;
   queue: string;
   retry: Pick<RetryPolicy, "attempts">;
+  kind?: "task" | "ray" | "workflow";
 }
 
 /** A job ready for Redis. */
@@ -42,6 +44,8 @@ export function prepareJob(
 ): PreparedJob {
   sizeOf(input, "input", maxInputBytes, "write it to a file and pass the file's path");
   if (options.id !== undefined) checkId(options.id);
+  if (target.kind === "ray" && options.softTimeLimit !== undefined)
+    throw deafToSoftLimit(options.softTimeLimit);
   const { queue = target.queue, attempts = target.retry.attempts } = options;
   const opts: PreparedJob["opts"] = {
     ...readJobOptions(target.name, options),

@@ -1,4 +1,6 @@
 import type { Redis } from "ioredis";
+import { type RateLineCommand, rateLineScript } from "./rate-line-script.ts";
+import { type SlotsCommand, slotsScript } from "./slots-script.ts";
 
 /** Where BullMQ keeps what is needed to let a parked job run again, in the order the scripts take it. */
 export const parkedQueueKeys = [
@@ -167,10 +169,12 @@ const sources = {
       redis.call("hset", KEYS[1], ARGV[1], cjson.encode(record))
       return 1`,
   },
+  ...slotsScript,
+  ...rateLineScript,
 } as const;
 
 /** The scripts as commands of the client. */
-export interface ScriptCommands {
+export interface ScriptCommands extends SlotsCommand, RateLineCommand {
   lovageSetHeld(job: string, lock: string, token: string, field: string, value: string): Promise<number>;
   lovageLog(
     job: string,

@@ -100,6 +100,8 @@ export interface TaskOptions<Name extends string, Input extends z.ZodType, Outpu
 
 export interface RayTaskOptions<Name extends string, Input extends z.ZodType, Output extends z.ZodType>
   extends CommonOptions<Name, Input, Output> {
+  /** A program on the cluster cannot hear a soft limit; `timeLimit` stops it. */
+  softTimeLimit?: never;
   program: string;
   /** Default: one CPU, so that drivers spread over the cluster instead of crowding the head node. */
   resources?: RayResources;
@@ -132,6 +134,10 @@ export function defineRayTask<Name extends string, Input extends z.ZodType, Outp
       options.program,
       'name a file such as "training.py", without a folder',
     );
+  }
+  if (options.softTimeLimit !== undefined) {
+    const hint = "a program on the cluster cannot hear it; use timeLimit, at which the Ray job is stopped";
+    throw invalid(options.name, "softTimeLimit", options.softTimeLimit, hint);
   }
   const { start = "15m", run = "6h" } = options.deadlines ?? {};
   const ray: RayDefinition = {

@@ -3,7 +3,7 @@ import { LovageError, toLovageError } from "../core/errors.ts";
 import type { AnyTask, Catalogue } from "./catalogue.ts";
 import { type Call, decodeCall } from "./codec.ts";
 import type { TaskContext } from "./context.ts";
-import type { TimeLimits } from "./limits.ts";
+import { deafToSoftLimit, type TimeLimits } from "./limits.ts";
 import { isWorthRetry, RetryRequest } from "./retry.ts";
 import { type AttemptSignals, limitTime } from "./time-limits.ts";
 import { validate } from "./validation.ts";
@@ -34,8 +34,16 @@ export type Outcome =
   | { type: "retry"; error: LovageError; delay?: number | undefined }
   | { type: "failed" | "cancelled" | "expired"; error: LovageError }
   | { type: "handed-back"; error: LovageError }
-  | { type: "postponed"; milliseconds: number; why: string }
+  | ({ type: "postponed" } & Postponement)
   | { type: "waiting-children" };
+
+/** How long an attempt that may not begin yet is put aside. */
+export interface Postponement {
+  milliseconds: number;
+  why: string;
+  /** Called when the job lies aside, so that no wake in between is lost; never rejects. */
+  parked?: () => Promise<void>;
+}
 
 /** One attempt at work: what was decoded and what ends it. */
 export interface Attempt<D extends Delivery = Delivery> {
@@ -51,7 +59,7 @@ export interface Attempt<D extends Delivery = Delivery> {
 export const parked = Symbol("parked");
 
 /** Leave to run, or how long to wait for it. */
-export type Admission = { release(): Promise<void> } | { milliseconds: number; why: string };
+export type Admission = { release(): Promise<void> } | Postponement;
 
 /** What runs the kinds of tasks; given by the worker. */
 export interface Executors<D extends Delivery> {
@@ -65,8 +73,12 @@ export interface Executors<D extends Delivery> {
   stopRayJob(delivery: D): Promise<void>;
   /** Enqueues what comes after a call that asked for it. */
   callNext(delivery: D, call: Call, output: unknown): Promise<void>;
-  /** Asked before an attempt of a task with a rate or a concurrency limit. */
+  /** Whether a rate or a concurrency limit holds for a task now. */
+  isLimited(task: AnyTask): boolean;
+  /** Asked before an attempt of a limited task. */
   admit(attempt: Attempt<D>): Promise<Admission>;
+  /** For how many milliseconds the Ray job that this attempt goes on with has run already; 0 when there is none. */
+  rayJobAge(delivery: D): Promise<number>;
   /** Time limits that an operator set for a task, instead of those of its definition. */
   timeLimits(task: string): TimeLimits | undefined;
 }
@@ -84,11 +96,14 @@ export async function execute<D extends Delivery>(delivery: D, executors: Execut
     }
     if (delivery.firstStart) refuseExpired(call);
     const input = validate(task.input, call.input, "INPUT_INVALID", `the input of ${task.name}`);
-    const limited = task.limits.rate !== undefined || task.limits.concurrency !== undefined;
+    const limits = timeLimitsOf(task, call, executors.timeLimits(task.name));
+    const limited = executors.isLimited(task);
     const admission = limited ? await executors.admit({ task, call, input, delivery, signals }) : undefined;
     if (admission !== undefined && "why" in admission) return { type: "postponed", ...admission };
     try {
-      signals = limitTime(delivery.signal, timeLimitsOf(task, call, executors.timeLimits(task.name)));
+      // A worker that goes on with a Ray job gives it no more time than the one before.
+      const goesOn = task.ray !== undefined && limits.hard !== undefined && !delivery.firstStart;
+      signals = limitTime(delivery.signal, limits, goesOn ? await executors.rayJobAge(delivery) : 0);
       const result = await run({ task, call, input, delivery, signals }, executors);
       if (result === parked) return { type: "waiting-children" };
       const output = validate(task.output, result, "OUTPUT_INVALID", `the result of ${task.name}`);
@@ -105,7 +120,8 @@ export async function execute<D extends Delivery>(delivery: D, executors: Execut
 
 function timeLimitsOf(task: AnyTask, { meta }: Call, set: TimeLimits | undefined): TimeLimits {
   const own = set ?? task.limits;
-  const soft = meta.softTimeLimit ?? own.soft;
+  if (task.ray !== undefined && meta.softTimeLimit !== undefined) throw deafToSoftLimit(meta.softTimeLimit);
+  const soft = task.ray === undefined ? (meta.softTimeLimit ?? own.soft) : undefined;
   const hard = meta.timeLimit ?? own.hard;
   return { ...(soft !== undefined && { soft }), ...(hard !== undefined && { hard }) };
 }

@@ -78,6 +78,15 @@ export function readTimeLimits(options: { softTimeLimit?: Duration; timeLimit?: 
   return limits;
 }
 
+/** What a call of a Ray task with a soft time limit is refused with. */
+export function deafToSoftLimit(value: unknown): LovageError {
+  return new LovageError("INPUT_INVALID", "a Ray job cannot hear a soft time limit", {
+    field: "softTimeLimit",
+    value,
+    hint: "give the call a timeLimit, at which the Ray job is stopped",
+  });
+}
+
 function refused(field: string, value: unknown, hint: string): LovageError {
   return new LovageError("TASK_INVALID", `${field} is ${JSON.stringify(value)}; ${hint}`, {
     field,

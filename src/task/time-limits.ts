@@ -13,7 +13,8 @@ export interface AttemptSignals {
 /** Node takes a longer timer for one of 1 ms. */
 const longestTimer = 2 ** 31 - 1;
 
-export function limitTime(signal: AbortSignal, { soft, hard }: TimeLimits): AttemptSignals {
+/** @param elapsed milliseconds of the hard limit that are over already */
+export function limitTime(signal: AbortSignal, { soft, hard }: TimeLimits, elapsed = 0): AttemptSignals {
   // Most tasks have no limits, and every job passes here.
   if (soft === undefined && hard === undefined) return { task: signal, end: signal, clear() {} };
   const task = new AbortController();
@@ -27,7 +28,9 @@ export function limitTime(signal: AbortSignal, { soft, hard }: TimeLimits): Atte
   if (signal.aborted) onAbort();
   const timers = [
     after(soft, () => task.abort(exceeded("SOFT_TIME_LIMIT_EXCEEDED", "soft time limit", soft))),
-    after(hard, () => endBoth(exceeded("TIME_LIMIT_EXCEEDED", "time limit", hard))),
+    after(hard === undefined ? hard : Math.max(0, hard - elapsed), () =>
+      endBoth(exceeded("TIME_LIMIT_EXCEEDED", "time limit", hard)),
+    ),
   ];
   return {
     task: task.signal,

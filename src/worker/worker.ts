@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorCodes, LovageError } from "../core/errors.ts";
+import type { Rate } from "../core/rate.ts";
 import { childOfPlainFields, type Logger } from "../observe/logger.ts";
 import { createTroubleLog } from "../observe/trouble.ts";
 import type { Service } from "../process/service.ts";
@@ -7,8 +8,10 @@ import type { Broker } from "../queue/broker.ts";
 import { createConsumer, type GivenUpJob, type HeldJob } from "../queue/consumer.ts";
 import { createLimitOverrides } from "../queue/limit-overrides.ts";
 import { publishManifests } from "../queue/manifests.ts";
+import { wakeRateLine } from "../queue/rate-limit.ts";
 import { createRayStops } from "../queue/ray-stops.ts";
 import type { RayHost } from "../ray/host.ts";
+import { parseRecord } from "../ray/record.ts";
 import type { RayRunner } from "../ray/runner.ts";
 import { builtins } from "../task/builtin.ts";
 import { type AnyTask, type Catalogue, describeTask } from "../task/catalogue.ts";
@@ -16,8 +19,10 @@ import type { Call } from "../task/codec.ts";
 import type { ClusterOperations, Dependencies, TaskSettings } from "../task/context.ts";
 import type { QueueName } from "../task/definition.ts";
 import { type Attempt, execute, type Outcome } from "../task/execute.ts";
+import { createAdmissionDesk } from "./admission.ts";
 import { JobContext } from "./context.ts";
 import { createContinuations } from "./continuations.ts";
+import { createIsolationPool, type IsolationOptions } from "./isolation/pool.ts";
 import { createPresence } from "./presence.ts";
 import { createServedQueues } from "./served-queues.ts";
 import { createSweeper } from "./sweeper.ts";
@@ -47,6 +52,8 @@ export interface WorkerOptions {
   concurrencyOf?: (queue: QueueName) => number;
   /** Told when an operator asks the worker to stop. Default: it stops; its process goes on. */
   onShutdown?: () => void;
+  /** How tasks marked `isolate` are run. Without it they fail with `TASK_INVALID`. */
+  isolation?: IsolationOptions;
 }
 
 /** How often a stopping worker says what it still waits for, in milliseconds. */
@@ -70,8 +77,25 @@ export function createWorker(options: WorkerOptions): Service {
     [...catalogue.tasks, ...builtins.values()].flatMap((task) => (task.workflow ? task.name : [])),
   );
   const continuations = createContinuations(options);
-  const policies = new Map(catalogue.tasks.map((task) => [task.name, task.retry]));
+  const tasks = new Map<string, AnyTask>(catalogue.tasks.map((task) => [task.name, task]));
+  const pool = options.isolation && createIsolationPool(options.isolation);
   const contextParts = { ...options, dependencies: options.dependencies ?? {}, workerName: options.name };
+  const onTrouble = createTroubleLog(logger, "trouble with Redis");
+  const limits = createLimitOverrides(broker, {
+    onError: onTrouble,
+    // Who waits for the turn that the old rate gave takes one of the new.
+    onRate: (task) => void wakeRateLine(broker, task).catch(onTrouble),
+  });
+  const desk = createAdmissionDesk({
+    broker,
+    lockDuration: options.lockDuration,
+    rateOf,
+    onError: (error) => onTrouble(error instanceof Error ? error : new Error(String(error))),
+    onLost(member) {
+      const lost = new LovageError("LOCK_LOST", "the worker could not renew the job's slot in time");
+      queues.abort(lost, ({ queue, id }) => `${queue}:${id}` === member);
+    },
+  });
   const executors = {
     catalogue,
     context: (attempt: Attempt<HeldJob>) => new JobContext(contextParts, attempt, log),
@@ -82,15 +106,32 @@ export function createWorker(options: WorkerOptions): Service {
       const which = { jobId, task: name, queue, attempt, enqueuedAt };
       return options.rayRunner.run(task.ray, which, input, rayHost(delivery, signals.end));
     },
-    runWorkflow: (attempt: Attempt<HeldJob>) => runWorkflow(options, attempt, executors.context(attempt)),
-    runIsolated: async ({ task }: Attempt<HeldJob>): Promise<unknown> => {
-      throw new LovageError("TASK_INVALID", `${task.name} cannot run isolated here`);
+    async runIsolated(attempt: Attempt<HeldJob>): Promise<unknown> {
+      const { task, call, signals } = attempt;
+      if (pool === undefined) throw cannotIsolate(task);
+      const context = new JobContext(contextParts, attempt, log);
+      const { job, worker, settings } = context;
+      const request = { task: task.name, input: call.input, job, worker, settings };
+      return pool.run(request, context, signals);
     },
+    runWorkflow: (attempt: Attempt<HeldJob>) => runWorkflow(options, attempt, executors.context(attempt)),
     callNext: (job: HeldJob, call: Call, output: unknown) => continuations.succeeded(job, call.meta, output),
-    admit: async () => ({ release: async () => {} }),
+    isLimited: desk.isLimited,
+    admit: desk.admit,
+    async rayJobAge(job: HeldJob) {
+      const record = parseRecord(await job.readRayJob());
+      return record?.attempt === job.attempt ? Date.now() - record.submittedAt : 0;
+    },
     timeLimits: (task: string) => limits.timeLimits(task),
     stopRayJob: (job: HeldJob) => options.rayRunner.stopRecorded(rayHost(job, job.signal)),
   };
+
+  /** What an operator set goes before the definition. A workflow is taken again and again, so it has no rate. */
+  function rateOf(task: AnyTask): Rate | undefined {
+    if (task.workflow) return undefined;
+    const set = limits.rateLimit(task.name);
+    return set === "off" ? undefined : (set ?? task.limits.rate);
+  }
 
   function log(job: HeldJob): Logger {
     return logger.child({ job: job.id, task: job.task, queue: job.queue, attempt: job.attempt });
@@ -115,9 +156,16 @@ export function createWorker(options: WorkerOptions): Service {
     const begun = performance.now();
     const decided = await execute(job, executors);
     const outcome = isFinal(decided) ? await tidyUp(job, decided) : decided;
+    if (outcome.type === "cancelled" || outcome.type === "expired") await giveUpPlace(job);
     tally[outcome.type] += 1;
     report(job, outcome, Math.round(performance.now() - begun));
     return outcome;
+  }
+
+  /** A job that was dropped before it began may stand in a line, or have been given a slot. */
+  async function giveUpPlace(job: HeldJob): Promise<void> {
+    const task = tasks.get(job.task);
+    if (task !== undefined && desk.isLimited(task)) await desk.forget(task, job);
   }
 
   /** The one place that every ending without a result passes: no Ray job goes on for a job that is over. */
@@ -180,8 +228,6 @@ export function createWorker(options: WorkerOptions): Service {
     else logger.info(details, outcome.type === "handed-back" ? "handed back" : outcome.type);
   }
 
-  const onTrouble = createTroubleLog(logger, "trouble with Redis");
-  const limits = createLimitOverrides(broker, onTrouble);
   const openConsumer = (queue: QueueName, concurrency: number) =>
     createConsumer({
       broker,
@@ -193,7 +239,7 @@ export function createWorker(options: WorkerOptions): Service {
       },
       lockDuration: options.lockDuration,
       retention: options.retention,
-      retryPolicy: (task) => policies.get(task),
+      retryPolicy: (task) => tasks.get(task)?.retry,
       run,
       onError: onTrouble,
       onGivenUp: giveUp,
@@ -227,7 +273,6 @@ export function createWorker(options: WorkerOptions): Service {
   const sweeper = createSweeper(broker, () => queues.status().map(({ name }) => name), logger);
   function abortAll(why: string, matches: (task: AnyTask | undefined, queue: string) => boolean): void {
     const reason = new LovageError("WORKER_STOPPING", why);
-    const tasks = new Map<string, AnyTask>(catalogue.tasks.map((task) => [task.name, task]));
     queues.abort(reason, (job) => matches(tasks.get(job.task), job.queue));
   }
 
@@ -284,13 +329,22 @@ export function createWorker(options: WorkerOptions): Service {
       await queues.start();
     },
     stop() {
-      stopping ??= drain().then(() =>
-        Promise.all([presence.stop(), reaper.stop(), sweeper.stop()]).then(() => {}),
-      );
+      stopping ??= drain().then(() => {
+        desk.stop();
+        const services = [presence, reaper, sweeper, pool];
+        return Promise.all(services.map((service) => service?.stop())).then(() => {});
+      });
       return stopping;
     },
   };
   return service;
+}
+
+export function cannotIsolate({ name }: Pick<AnyTask, "name">): LovageError {
+  return new LovageError("TASK_INVALID", `task ${name}: this worker cannot run it isolated`, {
+    field: "isolate",
+    hint: "name the module of the catalogue, which the task's process must load, as the deployment's catalogueUrl",
+  });
 }
 
 function isFinal({ type }: Outcome): boolean {

@@ -21,7 +21,7 @@ afterEach(async () => {
 });
 
 test("limits are kept, told apart from none, and cleared one by one", async () => {
-  const view = createLimitOverrides(broker, () => {});
+  const view = createLimitOverrides(broker, { onError() {}, onRate() {} });
   await view.start();
   expect([view.rateLimit("a"), view.timeLimits("a")]).toEqual([undefined, undefined]);
 

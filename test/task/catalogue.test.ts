@@ -30,6 +30,7 @@ test.each([
   ["queue", { queue: "fast" as "ml" }],
   ["retry.attempts", { retry: { attempts: 0 } }],
   ["program", { program: "../evil.py" }],
+  ["softTimeLimit", { softTimeLimit: "1m" as never }],
   ["program", { program: "x.py; rm -rf /" }],
 ])("a definition with a bad %s is refused", (field, fault) => {
   const good = {

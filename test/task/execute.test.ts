@@ -60,6 +60,7 @@ const executors = {
     retry: (options: object) => new RetryRequest(options),
   }),
   timeLimits: () => undefined,
+  isLimited: () => false,
 } as unknown as Executors<Delivery>;
 
 function delivery(changes: Partial<Delivery> = {}): Delivery {
