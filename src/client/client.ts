@@ -1,13 +1,16 @@
 import { type Duration, toMilliseconds } from "../core/durations.ts";
+import { describeError, LovageError } from "../core/errors.ts";
 import { findQueue, openBroker } from "../queue/broker.ts";
 import { type RedisSettings, withDeadline } from "../queue/connection.ts";
 import type { EnqueueOptions } from "../queue/enqueue-options.ts";
 import { createJobEvents } from "../queue/events.ts";
 import { createInspector } from "../queue/inspector.ts";
-import { addJobs, prepareJob } from "../queue/producer.ts";
+import { addJobs, type PreparedJob, prepareJob } from "../queue/producer.ts";
 import { readSnapshot } from "../queue/snapshot.ts";
 import type { Catalogue, TaskManifest, TaskTypes } from "../task/catalogue.ts";
 import type { BrokerOperations } from "../task/context.ts";
+import { createEnqueueGate } from "../task/enqueue-hooks.ts";
+import type { EnqueueHooks } from "../task/hooks.ts";
 import { checkInput, createDirectory } from "./directory.ts";
 import { createHandle, type JobHandle } from "./handle.ts";
 
@@ -18,7 +21,9 @@ export interface ClientOptions {
   catalogue?: Catalogue;
   /** How long a call waits for Redis. Default "10s". */
   timeout?: Duration;
-  /** Hears of connection faults; the client reconnects by itself. Default: silence. */
+  /** Around every call of this client. The first is outermost. */
+  hooks?: readonly EnqueueHooks[];
+  /** Hears of connection faults and of hooks that fail after the fact; the client reconnects by itself. Default: silence. */
   onError?: (error: Error) => void;
 }
 
@@ -63,6 +68,11 @@ export interface Client<Tasks extends TaskTypes> {
 export function createClient<Tasks extends TaskTypes>(options: ClientOptions): Client<Tasks> {
   const timeout = toMilliseconds(options.timeout ?? "10s", "timeout");
   const onError = options.onError ?? (() => {});
+  const gate = createEnqueueGate(options.hooks ?? [], (hook, error) =>
+    onError(
+      new LovageError("UNEXPECTED", `the hook ${hook} failed: ${describeError(error)}`, { cause: error }),
+    ),
+  );
   let opening: ReturnType<typeof open> | undefined;
 
   async function open() {
@@ -99,16 +109,30 @@ export function createClient<Tasks extends TaskTypes>(options: ClientOptions): C
     return createHandle<never>({ ...parts, inTime }, job);
   }
 
+  type Parts = Awaited<ReturnType<typeof open>>;
+
+  async function prepareAll(parts: Parts, calls: readonly Call<TaskTypes>[]): Promise<PreparedJob[]> {
+    const jobs: PreparedJob[] = [];
+    for (const { task, input, options: callOptions } of calls) {
+      const entry = await parts.directory.get(task);
+      jobs.push(prepareJob(entry, checkInput(entry, input), callOptions));
+    }
+    return jobs;
+  }
+
+  async function send(parts: Parts, jobs: readonly PreparedJob[]): Promise<JobHandle<never>[]> {
+    await addJobs(parts.broker, jobs);
+    return jobs.map(({ opts, name, queue }) => handleOf(parts, { id: opts.jobId, task: name, queue }));
+  }
+
   async function enqueueAll(calls: readonly Call<TaskTypes>[]): Promise<JobHandle<never>[]> {
-    return bounded(async (parts) => {
-      const jobs = [];
-      for (const { task, input, options: callOptions } of calls) {
-        const entry = await parts.directory.get(task);
-        jobs.push(prepareJob(entry, checkInput(entry, input), callOptions));
-      }
-      await addJobs(parts.broker, jobs);
-      return jobs.map(({ opts, name, queue }) => handleOf(parts, { id: opts.jobId, task: name, queue }));
-    });
+    if (gate === undefined) return bounded(async (parts) => send(parts, await prepareAll(parts, calls)));
+    // The time that hooks take is not Redis'.
+    const jobs = await bounded((parts) => prepareAll(parts, calls));
+    await gate.before(jobs);
+    const handles = await bounded((parts) => send(parts, jobs));
+    await gate.after(jobs, handles);
+    return handles;
   }
 
   return {

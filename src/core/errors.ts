@@ -38,6 +38,7 @@ export const errorCodes = {
   RAY_CLUSTER_REPLACED: { retryable: true, meaning: "The cluster was replaced while the Ray job ran." },
   RAY_JOB_FAILED: { retryable: true, meaning: "The Ray job's program failed." },
   RAY_JOB_LOST: { retryable: true, meaning: "The cluster no longer knows the Ray job." },
+  RAY_JOB_SECOND: { retryable: false, meaning: "A task asked for a second Ray job in one attempt." },
   RAY_JOB_STOPPED: { retryable: false, meaning: "Somebody stopped the Ray job on the cluster." },
   RAY_NOT_STARTED: { retryable: true, meaning: "The Ray job did not start before its start deadline." },
   RAY_RESULT_MISSING: { retryable: true, meaning: "The Ray job succeeded but its result was not found." },

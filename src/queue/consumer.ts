@@ -42,8 +42,13 @@ export interface ConsumerOptions {
   onError(error: Error): void;
   onStalled(jobId: string): void;
   /** Told of a job that failed without being run again, because its workers died too often. */
-  onGivenUp(job: Pick<HeldJob, "id" | "readRayJob">): Promise<void>;
+  onGivenUp(job: GivenUpJob): Promise<void>;
 }
+
+export type GivenUpJob = Pick<
+  HeldJob,
+  "id" | "task" | "queue" | "data" | "attempt" | "attempts" | "enqueuedAt" | "readRayJob"
+>;
 
 interface Retention {
   /** Milliseconds. */
@@ -137,9 +142,12 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       worker.on("stalled", options.onStalled);
       worker.on("failed", (job) => {
         if (job?.id === undefined || job.deferredFailure === undefined) return;
-        const { id } = job;
+        const { id, name: task, data, attemptsMade: attempt, timestamp: enqueuedAt } = job;
+        const attempts = job.opts.attempts ?? 1;
         const readRayJob = () => readField(broker, queue, id, jobFields.rayJob);
-        options.onGivenUp({ id, readRayJob }).catch(options.onError);
+        options
+          .onGivenUp({ id, task, queue, data, attempt, attempts, enqueuedAt, readRayJob })
+          .catch(options.onError);
       });
       worker.on("lockRenewalFailed", (ids) => {
         for (const id of ids)

@@ -60,6 +60,10 @@ export interface Executors<D extends Delivery> {
   stopRayJob(delivery: D): Promise<void>;
   /** Asked before an attempt of a task with a rate or a concurrency limit. */
   admit(attempt: Attempt<D>): Promise<Admission>;
+  /** Runs an attempt within hooks; absent where there are none. */
+  around?: ((attempt: Attempt<D>, next: () => Promise<unknown>) => Promise<unknown>) | undefined;
+  /** Milliseconds since 1970, where time is not the clock's. */
+  now?(): number;
   /** Time limits that an operator set for a task, instead of those of its definition. */
   timeLimits(task: string): TimeLimits | undefined;
 }
@@ -72,17 +76,22 @@ export async function execute<D extends Delivery>(delivery: D, executors: Execut
     task = executors.catalogue.get(delivery.task);
     const call = decodeCall(delivery.data);
     if (call.meta.cancelled !== undefined) {
-      if (task.ray !== undefined) await executors.stopRayJob(delivery);
+      // A task of any kind may have one running; one that never started has none, and costs no look.
+      if (task.ray !== undefined || !delivery.firstStart) await executors.stopRayJob(delivery);
       throw new LovageError("JOB_CANCELLED", call.meta.cancelled.reason);
     }
-    if (delivery.firstStart) refuseExpired(call);
+    if (delivery.firstStart) refuseExpired(call, executors.now?.() ?? Date.now());
     const input = validate(task.input, call.input, "INPUT_INVALID", `the input of ${task.name}`);
     const limited = task.limits.rate !== undefined || task.limits.concurrency !== undefined;
     const admission = limited ? await executors.admit({ task, call, input, delivery, signals }) : undefined;
     if (admission !== undefined && "why" in admission) return { type: "postponed", ...admission };
     try {
       signals = limitTime(delivery.signal, timeLimitsOf(task, call, executors.timeLimits(task.name)));
-      const result = await run({ task, call, input, delivery, signals }, executors);
+      const attempt: Attempt<D> = { task, call, input, delivery, signals };
+      const result =
+        executors.around === undefined
+          ? await run(attempt, executors)
+          : await executors.around(attempt, () => run(attempt, executors));
       const output = validate(task.output, result, "OUTPUT_INVALID", `the result of ${task.name}`);
       return { type: "completed", output: call.meta.ignoreResult === true ? undefined : output };
     } finally {
@@ -101,9 +110,9 @@ function timeLimitsOf(task: AnyTask, { meta }: Call, set: TimeLimits | undefined
   return { ...(soft !== undefined && { soft }), ...(hard !== undefined && { hard }) };
 }
 
-function refuseExpired(call: Call): void {
+function refuseExpired(call: Call, now: number): void {
   const { expiresAt } = call.meta;
-  if (expiresAt === undefined || Date.now() <= expiresAt) return;
+  if (expiresAt === undefined || now <= expiresAt) return;
   const at = new Date(expiresAt).toISOString();
   throw new LovageError("JOB_EXPIRED", `the job had to start before ${at}`, { field: "expires", value: at });
 }

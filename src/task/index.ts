@@ -7,6 +7,7 @@ export {
   type NotificationChannel,
   notificationChannels,
   type QueueHealth,
+  type RayPrograms,
   type RedisHealth,
   type TaskContext,
   type TaskSettings,
@@ -21,3 +22,15 @@ export {
   type Task,
   type TaskOptions,
 } from "./definition.ts";
+// With a star, or a deployment could not add to the interface: an alias takes no augmentation.
+export * from "./dependencies.ts";
+export type {
+  EnqueueHooks,
+  Hooks,
+  LifecycleHooks,
+  OutgoingCall,
+  Run,
+  RunHooks,
+  WorkerFacts,
+} from "./hooks.ts";
+export type { RayProgram } from "./ray-program.ts";

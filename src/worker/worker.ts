@@ -5,16 +5,22 @@ import { createTroubleLog } from "../observe/trouble.ts";
 import type { Service } from "../process/service.ts";
 import type { Broker } from "../queue/broker.ts";
 import { listenForCancellations } from "../queue/cancellations.ts";
-import { type Consumer, createConsumer, type HeldJob } from "../queue/consumer.ts";
+import { type Consumer, createConsumer, type GivenUpJob, type HeldJob } from "../queue/consumer.ts";
 import { publishManifests } from "../queue/manifests.ts";
 import { createRayStops } from "../queue/ray-stops.ts";
 import type { RayHost } from "../ray/host.ts";
 import type { RayRunner } from "../ray/runner.ts";
 import { type AnyTask, type Catalogue, describeTask } from "../task/catalogue.ts";
-import type { ClusterOperations, Dependencies, TaskSettings } from "../task/context.ts";
-import type { QueueName } from "../task/definition.ts";
+import type { ClusterOperations, TaskSettings } from "../task/context.ts";
+import type { QueueName, RayDefinition } from "../task/definition.ts";
+import type { Dependencies } from "../task/dependencies.ts";
+import { createEnqueueGate } from "../task/enqueue-hooks.ts";
 import { type Attempt, execute, type Outcome } from "../task/execute.ts";
+import type { Hooks } from "../task/hooks.ts";
+import { createRunHooks } from "../task/run-hooks.ts";
 import { JobContext } from "./context.ts";
+import { withLifeCycle } from "./life-cycle.ts";
+import { createRayRuns } from "./ray-runs.ts";
 
 export interface WorkerOptions {
   name: string;
@@ -26,6 +32,8 @@ export interface WorkerOptions {
   settings: TaskSettings;
   /** What tasks find as `context.dependencies`. */
   dependencies?: Dependencies;
+  /** The first is outermost. */
+  hooks?: readonly Hooks[];
   logger: Logger;
   /** Milliseconds. */
   shutdownTimeout: number;
@@ -50,16 +58,22 @@ export function createWorker(options: WorkerOptions): Service {
   const stops = createRayStops(broker);
   const reaper = options.rayRunner.createReaper(stops, logger);
   const policies = new Map(catalogue.tasks.map((task) => [task.name, task.retry]));
-  const contextParts = { ...options, dependencies: options.dependencies ?? {}, workerName: options.name };
+  const { name: workerName, dependencies = {} as Dependencies, hooks = [] } = options;
+  const onHookFault = (hook: string, error: unknown) =>
+    logger.error({ hook, err: error }, "a hook failed; the work goes on");
+  const runHooks = createRunHooks(hooks, { workerName, dependencies, onFault: onHookFault });
+  const gate = createEnqueueGate(hooks, onHookFault);
+  const rayRuns = createRayRuns(runProgram);
+  const contextParts = { ...options, dependencies, workerName, rayRuns, gate };
   const executors = {
     catalogue,
     context: (attempt: Attempt<HeldJob>) => new JobContext(contextParts, attempt, log),
-    async runRayJob({ task, input, delivery, signals }: Attempt<HeldJob>) {
+    ...(runHooks && { around: runHooks.around }),
+    async runRayJob(attempt: Attempt<HeldJob>) {
+      const { task, input, signals } = attempt;
       if (task.ray === undefined)
         throw new LovageError("TASK_INVALID", `${task.name} has neither run nor program`);
-      const { id: jobId, task: name, queue, attempt, enqueuedAt } = delivery;
-      const which = { jobId, task: name, queue, attempt, enqueuedAt };
-      return options.rayRunner.run(task.ray, which, input, rayHost(delivery, signals.end));
+      return runProgram(task.ray, attempt, input, signals.end);
     },
     runIsolated: async ({ task }: Attempt<HeldJob>): Promise<unknown> => {
       throw new LovageError("TASK_INVALID", `${task.name} cannot run isolated here`);
@@ -71,6 +85,17 @@ export function createWorker(options: WorkerOptions): Service {
 
   function log(job: HeldJob): Logger {
     return logger.child({ job: job.id, task: job.task, queue: job.queue, attempt: job.attempt });
+  }
+
+  function runProgram(
+    definition: RayDefinition,
+    { delivery }: Attempt<HeldJob>,
+    input: unknown,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    const { id: jobId, task, queue, attempt, enqueuedAt } = delivery;
+    const which = { jobId, task, queue, attempt, enqueuedAt };
+    return options.rayRunner.run(definition, which, input, rayHost(delivery, signal));
   }
 
   function rayHost(job: HeldJob, signal: AbortSignal): RayHost {
@@ -91,7 +116,9 @@ export function createWorker(options: WorkerOptions): Service {
   async function run(job: HeldJob): Promise<Outcome> {
     const begun = performance.now();
     const outcome = await execute(job, executors);
-    if (isFinal(outcome)) await leaveToReaper(job);
+    const ranProgram = await rayRuns.end(job);
+    if (isFinal(outcome) || (ranProgram && outcome.type === "completed")) await leaveToReaper(job);
+    if (runHooks !== undefined) await runHooks.ended(job, outcome);
     report(job, outcome, Math.round(performance.now() - begun));
     return outcome;
   }
@@ -103,6 +130,13 @@ export function createWorker(options: WorkerOptions): Service {
     } catch (error) {
       logger.error({ job: job.id, err: error }, "the job's Ray job may run on: its record cannot be used");
     }
+  }
+
+  /** The job's workers died too often, the last of them without a word. */
+  async function giveUp(job: GivenUpJob): Promise<void> {
+    await leaveToReaper(job);
+    const error = new LovageError("JOB_STALLED", "the job's workers died too often while running it");
+    await runHooks?.ended({ ...job, signal: AbortSignal.abort(error) }, { type: "failed", error });
   }
 
   /** One line a job: at this rate a second one would be what a busy worker mostly does. */
@@ -143,7 +177,7 @@ export function createWorker(options: WorkerOptions): Service {
       retryPolicy: (task) => policies.get(task),
       run,
       onError: onTrouble,
-      onGivenUp: leaveToReaper,
+      onGivenUp: giveUp,
       onStalled: (job) => logger.warn({ job, queue: name }, "a worker fell silent; its job is taken over"),
     }),
   );
@@ -153,16 +187,19 @@ export function createWorker(options: WorkerOptions): Service {
       consumer.abort(cancelled, (job) => job.queue === queue && job.id === id);
   });
 
-  function abortAll(why: string, matches: (task: AnyTask | undefined) => boolean): void {
+  function abortAll(why: string, matches: (task: AnyTask | undefined, job: object) => boolean): void {
     const reason = new LovageError("WORKER_STOPPING", why);
     const tasks = new Map<string, AnyTask>(catalogue.tasks.map((task) => [task.name, task]));
-    for (const consumer of consumers) consumer.abort(reason, (job) => matches(tasks.get(job.task)));
+    for (const consumer of consumers) consumer.abort(reason, (job) => matches(tasks.get(job.task), job));
   }
 
   async function drain(): Promise<void> {
     const drained = Promise.all(consumers.map((consumer) => consumer.drain()));
     // A Ray job runs on without us, so there is nothing to wait for: the next worker attaches to it.
-    abortAll("the worker stops; the Ray job runs on", (task) => task?.ray !== undefined);
+    abortAll(
+      "the worker stops; the Ray job runs on",
+      (task, job) => task?.ray !== undefined || rayRuns.waits(job),
+    );
     const done = new AbortController();
     const deadline = Date.now() + options.shutdownTimeout;
     const watch = async () => {
@@ -196,7 +233,7 @@ export function createWorker(options: WorkerOptions): Service {
   }
 
   let stopping: Promise<void> | undefined;
-  return {
+  const service: Service = {
     async start() {
       await publishManifests(broker, catalogue.tasks.map(describeTask));
       await listener.start();
@@ -208,6 +245,8 @@ export function createWorker(options: WorkerOptions): Service {
       return stopping;
     },
   };
+  const queues = options.queues.map((queue) => queue.name);
+  return withLifeCycle(service, hooks, { name: workerName, queues, dependencies }, onHookFault);
 }
 
 function isFinal({ type }: Outcome): boolean {

@@ -39,7 +39,9 @@ export interface World {
 }
 
 interface WorkerSettings
-  extends Partial<Pick<WorkerOptions, "lockDuration" | "shutdownTimeout" | "retention" | "name">> {
+  extends Partial<
+    Pick<WorkerOptions, "lockDuration" | "shutdownTimeout" | "retention" | "name" | "hooks" | "dependencies">
+  > {
   queues?: readonly QueueName[];
   concurrency?: number;
   catalogue?: Catalogue;
@@ -117,6 +119,8 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
         shutdownTimeout: settings.shutdownTimeout ?? 5000,
         lockDuration: settings.lockDuration ?? 5000,
         retention: settings.retention ?? retention,
+        ...(settings.hooks && { hooks: settings.hooks }),
+        ...(settings.dependencies && { dependencies: settings.dependencies }),
       });
       await worker.start();
       const handle = {

@@ -33,6 +33,7 @@ export function createTestContext(parts: Partial<TaskContext> = {}, settings: Pa
     },
     retry: ({ reason = "again" } = {}) => new LovageError("RETRY_REQUESTED", reason),
     dependencies: {},
+    ray: { run: async () => ({}) },
     cluster: {
       nodes: async () => [{ id: "a", address: "10.0.0.1", alive: true, head: true, cpus: 4 }],
       pendingDemand: async () => [],
