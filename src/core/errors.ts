@@ -40,6 +40,7 @@ export const errorCodes = {
   RAY_JOB_LOST: { retryable: true, meaning: "The cluster no longer knows the Ray job." },
   RAY_JOB_SECOND: { retryable: false, meaning: "A task asked for a second Ray job in one attempt." },
   RAY_JOB_STOPPED: { retryable: false, meaning: "Somebody stopped the Ray job on the cluster." },
+  RAY_JOB_UNSCRIPTED: { retryable: false, meaning: "A test ran a Ray program for which it has no script." },
   RAY_NOT_STARTED: { retryable: true, meaning: "The Ray job did not start before its start deadline." },
   RAY_RESULT_MISSING: { retryable: true, meaning: "The Ray job succeeded but its result was not found." },
   RAY_RUN_TIMEOUT: { retryable: false, meaning: "The Ray job ran longer than its run deadline." },
