@@ -192,7 +192,8 @@ class BullJob implements HeldJob {
     this.data = job.data;
     // Only a failed attempt counts: a job handed back, or taken over after a crash, goes on with the same attempt.
     this.attempt = job.attemptsMade + 1;
-    this.attempts = job.opts.attempts ?? 1;
+    // BullMQ for Python writes 0 where nothing was asked for.
+    this.attempts = job.opts.attempts || 1;
     this.enqueuedAt = job.timestamp;
     this.firstStart = job.attemptsStarted <= 1;
     this.signal = signal;

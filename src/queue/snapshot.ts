@@ -62,7 +62,7 @@ export async function readSnapshot(broker: Broker, queue: string, id: string): P
     queue,
     state,
     attempt: state === "active" ? made + 1 : made,
-    attempts: opts?.attempts ?? 1,
+    attempts: opts?.attempts || 1,
     progress:
       hash["progress"] === undefined || hash["progress"] === "0"
         ? undefined
