@@ -11,14 +11,6 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const target = resolve(process.argv[2] ?? join(root, "dist/package"));
 
-/** Door → room. */
-const doors = {
-  ".": "client",
-  "./tasks": "task",
-  "./testing": "testing",
-  "./ray-client-http": "ray-client-http",
-};
-
 /** Callers write their schemas with it, and two copies of it would not know each other's types. */
 const peers = ["zod"];
 
@@ -28,6 +20,8 @@ interface RootPackage {
   description: string;
   license: string;
   dependencies: Record<string, string>;
+  /** Door → file in src; inside the project the doors have the same names. */
+  exports: Record<string, string>;
 }
 
 rmSync(target, { recursive: true, force: true });
@@ -54,10 +48,10 @@ const manifest = {
   sideEffects: false,
   exports: {
     ...Object.fromEntries(
-      Object.entries(doors).map(([door, room]) => [
-        door,
-        { types: `./lib/${room}/index.d.ts`, default: `./lib/${room}/index.js` },
-      ]),
+      Object.entries(own.exports).map(([door, file]) => {
+        const built = file.replace("./src/", "./lib/").replace(/\.ts$/, "");
+        return [door, { types: `${built}.d.ts`, default: `${built}.js` }];
+      }),
     ),
     "./package.json": "./package.json",
   },
