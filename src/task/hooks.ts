@@ -101,15 +101,16 @@ export async function tell<Name extends keyof Hooks>(
 }
 
 async function patiently(answer: unknown): Promise<void> {
-  if (!(answer instanceof Promise)) return;
+  if (typeof (answer as PromiseLike<unknown> | undefined)?.then !== "function") return;
+  const ended = Promise.resolve(answer);
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`no end in ${hookPatience} ms`)), hookPatience);
   });
   try {
-    await Promise.race([answer, late]);
+    await Promise.race([ended, late]);
   } finally {
     clearTimeout(timer);
-    answer.catch(() => {});
+    ended.catch(() => {});
   }
 }

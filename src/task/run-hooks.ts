@@ -1,4 +1,5 @@
 import { untilAborted } from "../core/abort.ts";
+import { LovageError } from "../core/errors.ts";
 import type { CallMeta } from "./codec.ts";
 import type { TaskContext } from "./context.ts";
 import type { Dependencies } from "./dependencies.ts";
@@ -50,11 +51,17 @@ export function createRunHooks(all: readonly Hooks[], parts: RunHookParts): RunH
       const run = runOf(delivery, input, call.meta, signals.task);
       runs.set(delivery, run);
       let running: Promise<unknown> | undefined;
-      // A hook that calls `next` twice must not run the task twice.
-      const once = () => (running ??= next());
+      let over = false;
+      // Neither a hook that calls `next` twice nor one that wakes up too late may run a task.
+      const once = async () => {
+        if (over && running === undefined) throw new LovageError("UNEXPECTED", "the attempt is over");
+        running ??= next();
+        return running;
+      };
       try {
         return await untilAborted(layered(run, once), signals.end);
       } finally {
+        over = true;
         // A hook that hangs is left behind; the attempt itself ends as it must: a Ray job is still being stopped.
         await running?.catch(() => {});
       }

@@ -163,18 +163,24 @@ test("the first hooks are the outermost, and each ending has its hook", async ()
   await client.close();
 });
 
-test("jobs that are over before they run are told of: expired, cancelled, unreadable", async () => {
+test("jobs that are over before they run are told of: expired, cancelled, unreadable, stalled too often", async () => {
   const told: string[] = [];
   const client = open();
   const expired = await client.enqueue("hooks.child", {}, { expires: new Date(Date.now() - 1000) });
   const cancelled = await client.enqueue("hooks.child", {});
   await cancelled.cancel();
   await world.broker.queue("default").add("hooks.child", "no call", { jobId: "bad" });
+  const stalled = await client.enqueue("hooks.child", {});
+  // What BullMQ itself leaves with a job whose workers died too often.
+  await world.broker.redis.hset(world.broker.keys.job("default", stalled.id), {
+    defa: "job stalled more than allowable limit",
+  });
   await world.worker({ catalogue, hooks: [recorder("a", told)] });
-  await eventually("all three were told", () => told.length === 3);
+  await eventually("all were told", () => told.length === 4);
   expect(told.toSorted()).toEqual([
     "a.cancelled 1",
     "a.failure 1 JOB_EXPIRED",
+    "a.failure 1 JOB_STALLED",
     "a.failure 1 PAYLOAD_INVALID",
   ]);
   expect(await expired.state()).toBe("expired");
@@ -226,6 +232,39 @@ test("a hook that hangs around a run does not hold a job that was cancelled", as
   await eventually("it runs", async () => (await job.state()) === "active");
   await job.cancel();
   await expect(job.result({ timeout: "10s" })).rejects.toMatchObject({ code: "JOB_CANCELLED" });
+  await client.close();
+});
+
+test("a hook that wakes up when the attempt is over runs nothing", async () => {
+  const { promise: asleep, resolve: wake } = Promise.withResolvers<void>();
+  const late: unknown[] = [];
+  let ran = 0;
+  const counted = defineTask({
+    name: "hooks.counted",
+    queue: "default",
+    input: z.null(),
+    output: z.null(),
+    run: async () => {
+      ran += 1;
+      return null;
+    },
+  });
+  await world.worker({
+    catalogue: createCatalogue([counted]),
+    hooks: [
+      {
+        async aroundRun(_run, next) {
+          void asleep.then(() => next().catch((error) => late.push(error)));
+          return null as never;
+        },
+      },
+    ],
+  });
+  const client = createClient({ redis: world.redis });
+  expect(await (await client.enqueue("hooks.counted", null)).result({ timeout: "10s" })).toBeNull();
+  wake();
+  await eventually("the late call is refused", () => late.length === 1);
+  expect(ran).toBe(0);
   await client.close();
 });
 

@@ -1,36 +1,10 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import * as z from "zod";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { createClient } from "#client";
-import { createCatalogue, defineTask, type TasksOf } from "#task";
+import type { TasksOf } from "#task";
 import { createRayClient } from "../../src/ray-client-http/index.ts";
+import { catalogue } from "../support/ray-runs.ts";
 import { createWorld, eventually, type World } from "../support/world.ts";
-
-/** An ordinary task that runs a program as part of its work. */
-const wrap = defineTask({
-  name: "runs.wrap",
-  queue: "ml",
-  input: z.strictObject({
-    text: z.string(),
-    seconds: z.number().default(0),
-    how: z.string().default("await"),
-  }),
-  output: z.unknown(),
-  retry: { attempts: 2, backoff: 20, maxBackoff: 50 },
-  async run({ text, seconds, how }, context) {
-    const program = { program: how === "missing" ? "nowhere.py" : "echo.py", resources: { cpus: 0.1 } };
-    const running = context.ray.run(program, { text, seconds });
-    if (how === "twice") {
-      await running;
-      await context.ray.run(program, {});
-    }
-    if (how === "forget") {
-      await context.log("left it");
-      return "forgot";
-    }
-    return { wrapped: await running };
-  },
-});
-const catalogue = createCatalogue([wrap]);
 
 let world: World;
 let client: ReturnType<typeof createClient<TasksOf<typeof catalogue>>>;
@@ -38,7 +12,6 @@ let ray: ReturnType<typeof createRayClient>;
 beforeAll(async () => {
   world = await createWorld();
   client = createClient({ redis: world.redis, catalogue });
-  const { inject } = await import("vitest");
   ray = createRayClient({ address: inject("rayAddress") });
 });
 afterAll(async () => {
@@ -67,17 +40,19 @@ test("cancelled, or left behind by its task, it is stopped on the cluster", asyn
   await eventually("the program runs", () => world.runs(cancelled.id).length > 0);
   await cancelled.cancel();
   await expect(cancelled.result({ timeout: "30s" })).rejects.toMatchObject({ code: "JOB_CANCELLED" });
-  const left = await client.enqueue("runs.wrap", { text: "b", seconds: 120, how: "forget" });
-  expect(await left.result({ timeout: "30s" })).toBe("forgot");
-  for (const job of [cancelled, left]) {
-    const id = await world.submissionId(job.id);
-    const status = () => ray.get(id).then((rayJob) => rayJob.status);
-    // Left behind before its submit, there may be none.
-    const gone = () => "NONE";
-    await eventually(`${id} is stopped`, async () =>
-      ["STOPPED", "NONE"].includes(await status().catch(gone)),
+  const left = await client.enqueue("runs.wrap", { text: "b", seconds: 120, how: "leave" });
+  const early = await client.enqueue("runs.wrap", { text: "c", seconds: 120, how: "leave at once" });
+  for (const job of [left, early]) expect(await job.result({ timeout: "30s" })).toBe("left");
+  const statusOf = async (job: { id: string }) =>
+    ray.get(await world.submissionId(job.id)).then(
+      (rayJob) => rayJob.status,
+      () => "never submitted",
     );
-  }
+  for (const job of [cancelled, left])
+    await eventually(`${job.id} is stopped`, async () => (await statusOf(job)) === "STOPPED");
+  await eventually("the early one does not run", async () =>
+    ["STOPPED", "never submitted"].includes(await statusOf(early)),
+  );
   await worker.stop();
 });
 
@@ -116,5 +91,19 @@ test("cancelled while no worker runs it, it is stopped by the next one", async (
   await expect(job.result({ timeout: "30s" })).rejects.toMatchObject({ code: "JOB_CANCELLED" });
   const id = await world.submissionId(job.id);
   await eventually("it is stopped", async () => (await ray.get(id)).status === "STOPPED");
+  await second.stop();
+});
+
+test("a worker killed with -9: the next one runs the task again and finds its Ray job", async () => {
+  const environment = {
+    LOVAGE_TEST_DEPLOYMENT: fileURLToPath(new URL("../support/ray-runs.ts", import.meta.url)),
+  };
+  const first = await world.workerProcess(environment, "deployed-worker.ts");
+  const job = await client.enqueue("runs.wrap", { text: "survives", seconds: 10 });
+  await eventually("the program runs", () => world.runs(job.id).length > 0);
+  await first.kill();
+  const second = await world.workerProcess(environment, "deployed-worker.ts");
+  expect(await job.result({ timeout: "90s" })).toEqual({ wrapped: { text: "survives", attempt: 1 } });
+  expect(world.runs(job.id)).toHaveLength(1);
   await second.stop();
 });
