@@ -53,7 +53,10 @@ test("jobs from Python run like any others, with their options and their meta", 
     echo(call({ text: "unheard" }, { ignoreResult: true }), { jobId: "py-5" }),
     echo(call({ seconds: 60 }, { timeLimit: 200 }), { jobId: "py-6" }),
   ]);
-  await world.worker();
+  const attempts: number[] = [];
+  await world.worker({
+    hooks: [{ beforeRun: ({ job }) => void (job.id === plain && attempts.push(job.attempts)) }],
+  });
   const of = (id = "") => world.client.get(id, { queue: "default" });
   expect(await (await of(plain)).result({ timeout: "10s" })).toEqual({ text: "python", attempt: 1 });
   expect(await (await of(plain)).snapshot()).toMatchObject({
@@ -61,6 +64,7 @@ test("jobs from Python run like any others, with their options and their meta", 
     metadata: { by: "test" },
     attempts: 1,
   });
+  expect(attempts).toEqual([1]);
   expect(await (await of(retried)).result({ timeout: "10s" })).toEqual({ text: "", attempt: 2 });
   await expect((await of(expired)).result({ timeout: "10s" })).rejects.toMatchObject({ code: "JOB_EXPIRED" });
   expect(await (await of(later)).state()).toBe("scheduled");

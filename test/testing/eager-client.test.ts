@@ -95,12 +95,14 @@ test("the clock brings delays and expiries, and memory forgets by it", async () 
   const late = await client.enqueue("e.child", { text: "late" }, { delay: "2h" });
   const early = await client.enqueue("e.child", { text: "early" }, { at: "2027-01-01T01:00:00Z" });
   const never = await client.enqueue("e.child", { text: "never" }, { delay: "3h", expires: "1h" });
+  const inTime = await client.enqueue("e.child", { text: "in time" }, { delay: "2h", expires: "3h" });
   expect(await late.state()).toBe("scheduled");
   await expect(late.result()).rejects.toMatchObject({ hint: "move the clock: client.clock.advance" });
   await client.clock.advance("61m");
   expect(ran).toEqual(["early"]);
   await clock.advance("2h");
-  expect(ran).toEqual(["early", "late"]);
+  expect(ran).toEqual(["early", "late", "in time"]);
+  expect(await inTime.state()).toBe("completed");
   expect(await never.state()).toBe("expired");
   expect((await early.snapshot()).endedAt).toEqual(new Date("2027-01-01T01:00:00Z"));
   const claim = async () => (await client.enqueue("e.parent", { what: "claim" })).result();

@@ -17,7 +17,7 @@ const order = defineTask({
   output: z.strictObject({ id: z.number(), made: z.unknown() }),
   retry: { attempts: 2 },
   async run({ id, when, what }, context) {
-    context.logger.info({ id }, "ordering");
+    context.logger.info({ id, when: typeof when }, "ordering");
     await context.progress({ fraction: 0.5, message: "half" });
     await context.log(`order ${id}`);
     if (what === "retry") throw context.retry({ delay: "30s" });
@@ -51,7 +51,7 @@ test("a result, and all that the run left behind; values pass through JSON as th
   expect(done.output).toEqual({ id: 7, made: "1970-01-01T00:00:00.000Z" });
   expect(done.progress).toEqual([{ fraction: 0.5, message: "half" }]);
   expect(done.logs).toEqual(["order 7"]);
-  expect(done.logged).toEqual([{ level: "info", fields: { id: 7 }, message: "ordering" }]);
+  expect(done.logged).toEqual([{ level: "info", fields: { id: 7, when: "string" }, message: "ordering" }]);
   expect(done.enqueued.all).toHaveLength(1);
   expect(expectEnqueued(done, mail, { to: "a@b.org" }).id).toBe("mail-7");
 });
