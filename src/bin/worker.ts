@@ -70,6 +70,10 @@ export async function runWorker(
   const ray = openRay(config);
   const programs = createProgramPackage(ray, programsFolder);
   for (const task of tasks) if (task.ray !== undefined) programs.check(task.ray.program);
+  // What one task left behind must not take the other jobs of this process with it.
+  process.on("unhandledRejection", (reason) => {
+    logger.error({ err: reason }, "a promise was rejected that nobody awaits");
+  });
   const broker = await openBroker({
     redis: config.redis,
     onWaiting: (reason) => logger.warn({ reason }, "waiting for Redis"),

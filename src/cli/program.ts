@@ -15,6 +15,7 @@ import { createScreen } from "./screen.ts";
 import { addStatusCommand } from "./status.ts";
 import { addTasksCommand } from "./tasks.ts";
 import { addWorkerCommand } from "./worker.ts";
+import { addWorkflowCommand } from "./workflow.ts";
 
 /**
  * Parses the arguments (without node and script), runs the command, and resolves to the exit code. It rejects never:
@@ -48,6 +49,7 @@ export async function runCli(argv: readonly string[], doors: CliDoors): Promise<
   addLogsCommand(program, run);
   addResultCommand(program, run, doors);
   addCancelCommand(program, run);
+  addWorkflowCommand(program, run);
   addTasksCommand(program, run);
   addRayCommands(program, run, doors);
 

@@ -7,11 +7,14 @@ import { createJobEvents } from "../queue/events.ts";
 import { createInspector } from "../queue/inspector.ts";
 import { addJobs, type PreparedJob, prepareJob } from "../queue/producer.ts";
 import { readSnapshot } from "../queue/snapshot.ts";
+import { readWorkflowTree, type TreeOptions, type WorkflowNode } from "../queue/workflow-tree.ts";
+import { canvas } from "../task/builtin.ts";
+import type { Canvas } from "../task/canvas.ts";
 import type { Catalogue, TaskManifest, TaskTypes } from "../task/catalogue.ts";
 import type { BrokerOperations } from "../task/context.ts";
 import { createEnqueueGate } from "../task/enqueue-hooks.ts";
 import type { EnqueueHooks } from "../task/hooks.ts";
-import { checkInput, createDirectory } from "./directory.ts";
+import { checkCanvas, checkInput, createDirectory } from "./directory.ts";
 import { createHandle, type JobHandle } from "./handle.ts";
 
 export interface ClientOptions {
@@ -43,6 +46,11 @@ export interface Client<Tasks extends TaskTypes> {
     input: Tasks[Name]["input"],
     options?: EnqueueOptions,
   ): Promise<JobHandle<Tasks[Name]["output"]>>;
+  /**
+   * Enqueues a composition of calls (`chain`, `group`, `chord`, `map`, `chunks`) as one workflow.
+   * @throws LovageError as {@link enqueue}
+   */
+  start<Output>(composition: Canvas<Output>, options?: EnqueueOptions): Promise<JobHandle<Output>>;
   /** Like {@link enqueue} for many; all inputs are checked before the first job is sent. Handles come in order. */
   enqueueMany(calls: readonly Call<Tasks>[]): Promise<JobHandle[]>;
   /**
@@ -50,6 +58,11 @@ export interface Client<Tasks extends TaskTypes> {
    * @throws LovageError `JOB_NOT_FOUND`, `JOB_AMBIGUOUS`
    */
   get<Output = unknown>(id: string, options?: { queue?: string }): Promise<JobHandle<Output>>;
+  /**
+   * A workflow and what it called, as a tree.
+   * @throws LovageError `JOB_NOT_FOUND`, `JOB_AMBIGUOUS`
+   */
+  workflow(id: string, options?: TreeOptions & { queue?: string }): Promise<WorkflowNode>;
   /** The tasks that the workers published. */
   tasks(): Promise<TaskManifest[]>;
   /** Redis' and the queues' health. */
@@ -137,8 +150,12 @@ export function createClient<Tasks extends TaskTypes>(options: ClientOptions): C
 
   return {
     async enqueue(task, input, callOptions) {
-      const call = callOptions === undefined ? { task, input } : { task, input, options: callOptions };
-      const [handle] = await enqueueAll([call]);
+      const [handle] = await enqueueAll([toCall(task, input, callOptions)]);
+      return handle as JobHandle<never>;
+    },
+    async start(composition, callOptions) {
+      await bounded(({ directory }) => checkCanvas(directory, composition));
+      const [handle] = await enqueueAll([toCall(canvas.name, composition, callOptions)]);
       return handle as JobHandle<never>;
     },
     enqueueMany: (calls) => enqueueAll(calls as readonly Call<TaskTypes>[]),
@@ -148,6 +165,10 @@ export function createClient<Tasks extends TaskTypes>(options: ClientOptions): C
         const { task } = await readSnapshot(parts.broker, queue, id);
         return handleOf(parts, { id, task, queue });
       }),
+    workflow: (id, { queue, ...treeOptions } = {}) =>
+      bounded(async ({ broker }) =>
+        readWorkflowTree(broker, queue ?? (await findQueue(broker, id)), id, treeOptions),
+      ),
     tasks: () => bounded((parts) => parts.directory.list()),
     inspect: {
       redis: () => bounded(({ broker }) => createInspector(broker).redis()),
@@ -160,4 +181,8 @@ export function createClient<Tasks extends TaskTypes>(options: ClientOptions): C
       await parts?.broker.close();
     },
   };
+}
+
+function toCall(task: string, input: unknown, options: EnqueueOptions | undefined): Call<TaskTypes> {
+  return options === undefined ? { task, input } : { task, input, options };
 }

@@ -3,6 +3,8 @@ import { LovageError } from "../core/errors.ts";
 import type { Broker } from "../queue/broker.ts";
 import { readManifests } from "../queue/manifests.ts";
 import type { Target } from "../queue/producer.ts";
+import { builtins } from "../task/builtin.ts";
+import { type CanvasNode, callsOf } from "../task/canvas.ts";
 import { type AnyTask, type Catalogue, type TaskManifest, unknownTask } from "../task/catalogue.ts";
 import { validate } from "../task/validation.ts";
 
@@ -33,6 +35,8 @@ export function createDirectory(broker: Broker, catalogue: Catalogue | undefined
 
   return {
     async get(name) {
+      const builtin = builtins.get(name);
+      if (builtin !== undefined) return fromTask(builtin);
       if (catalogue !== undefined) return fromTask(catalogue.get(name));
       const known = entries.get(name);
       if (known !== undefined) return known;
@@ -65,4 +69,15 @@ export function checkInput(entry: TaskEntry, input: unknown): unknown {
   validate(entry.input, input, "INPUT_INVALID", `the input of ${entry.name}`);
   // What the caller wrote travels, not what the schema makes of it: the worker applies defaults and transformations.
   return input;
+}
+
+/**
+ * Checks the calls of a composition, as far as their inputs are known before it runs.
+ * @throws LovageError `TASK_UNKNOWN`, `INPUT_INVALID`
+ */
+export async function checkCanvas(directory: TaskDirectory, node: CanvasNode): Promise<void> {
+  for (const { task, inputs } of callsOf(node)) {
+    const entry = await directory.get(task);
+    for (const input of inputs ?? []) checkInput(entry, input);
+  }
 }

@@ -1,5 +1,6 @@
 /** Every code Lovage itself raises, whether another attempt can help, and what it means. Codes are never reused. */
 export const errorCodes = {
+  CALL_UNSCRIPTED: { retryable: false, meaning: "A test's workflow made a call for which it has no result." },
   CATALOGUE_EMPTY: { retryable: false, meaning: "No worker has published its tasks in this Redis yet." },
   CHILD_LOST: { retryable: false, meaning: "A job that a workflow called is gone without a result." },
   CONFIG_INVALID: { retryable: false, meaning: "The environment or .env has faults; all are listed." },

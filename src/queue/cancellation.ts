@@ -2,6 +2,7 @@ import type { Job } from "bullmq";
 import { parseJson } from "../core/json.ts";
 import { type Broker, jobNotFound } from "./broker.ts";
 import { jobFields } from "./keys.ts";
+import { wakeWorkflow } from "./parked-workflows.ts";
 
 /** What is announced on the channel of cancellations. */
 export interface CancellationNotice {
@@ -32,6 +33,8 @@ export async function cancelJob(
   const job = await broker.queue(queue).getJob(id);
   const state = await job?.getState();
   if (state === "delayed") await promote(job);
+  // Its worker cancels what it called.
+  if (state === "waiting-children") await wakeWorkflow(broker, { queue, id }, "now");
   return state === "active" ? "cancelling" : "cancelled";
 }
 

@@ -10,12 +10,15 @@ import { backoffDelay } from "../core/backoff.ts";
 import { LovageError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import type { Progress } from "../core/progress.ts";
+import { sleepName } from "../task/builtin.ts";
 import type { Call } from "../task/codec.ts";
 import type { RetryPolicy } from "../task/definition.ts";
 import type { Delivery, Outcome } from "../task/execute.ts";
 import type { Broker } from "./broker.ts";
 import { jobFields } from "./keys.ts";
 import { appendLog } from "./log.ts";
+import { wakeWorkflow } from "./parked-workflows.ts";
+import { createWorkflowRecord, type WorkflowRecord } from "./workflow-record.ts";
 
 /** A job that this process runs right now, and what may be done to it meanwhile. */
 export interface HeldJob extends Delivery {
@@ -27,7 +30,24 @@ export interface HeldJob extends Delivery {
   readRayJob(): Promise<string | undefined>;
   /** @throws LovageError `LOCK_LOST` when another worker holds the job by now */
   writeRayJob(json: string): Promise<void>;
+  /** What Redis holds of the workflow that the job is. */
+  workflow(): WorkflowRecord;
 }
+
+/** What is left of a job that nobody holds any more. */
+export type GivenUpJob = Pick<
+  HeldJob,
+  | "id"
+  | "task"
+  | "queue"
+  | "data"
+  | "attempt"
+  | "attempts"
+  | "enqueuedAt"
+  | "signal"
+  | "readRayJob"
+  | "workflow"
+>;
 
 export interface ConsumerOptions {
   broker: Broker;
@@ -44,11 +64,6 @@ export interface ConsumerOptions {
   /** Told of a job that failed without being run again, because its workers died too often. */
   onGivenUp(job: GivenUpJob): Promise<void>;
 }
-
-export type GivenUpJob = Pick<
-  HeldJob,
-  "id" | "task" | "queue" | "data" | "attempt" | "attempts" | "enqueuedAt" | "readRayJob"
->;
 
 interface Retention {
   /** Milliseconds. */
@@ -108,6 +123,12 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     held.get(id)?.controller.abort(reason);
   }
 
+  /** BullMQ itself tells a workflow when its last call has ended. */
+  function tellWorkflow({ id, queueKey }: NonNullable<Job["parent"]>, why: "ended" | "now"): void {
+    const parent = { id: id ?? "", queue: queueKey.slice(broker.keys.prefix.length + 1) };
+    wakeWorkflow(broker, parent, why).catch(options.onError);
+  }
+
   async function checkCancellations(): Promise<void> {
     const ids = [...held.keys()];
     if (ids.length === 0) return;
@@ -140,14 +161,14 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       });
       worker.on("error", options.onError);
       worker.on("stalled", options.onStalled);
+      worker.on("completed", (job) => {
+        if (job.parent !== undefined) tellWorkflow(job.parent, job.name === sleepName ? "now" : "ended");
+      });
       worker.on("failed", (job) => {
+        if (job?.parent !== undefined && job.finishedOn !== undefined) tellWorkflow(job.parent, "now");
         if (job?.id === undefined || job.deferredFailure === undefined) return;
-        const { id, name: task, data, attemptsMade: attempt, timestamp: enqueuedAt } = job;
-        const attempts = job.opts.attempts ?? 1;
-        const readRayJob = () => readField(broker, queue, id, jobFields.rayJob);
-        options
-          .onGivenUp({ id, task, queue, data, attempt, attempts, enqueuedAt, readRayJob })
-          .catch(options.onError);
+        const { signal } = new AbortController();
+        options.onGivenUp(new BullJob(options, job, "", signal)).catch(options.onError);
       });
       worker.on("lockRenewalFailed", (ids) => {
         for (const id of ids)
@@ -226,6 +247,11 @@ class BullJob implements HeldJob {
 
   writeRayJob(json: string): Promise<void> {
     return setHeld(this.#options, this.id, this.#token, jobFields.rayJob, json);
+  }
+
+  workflow(): WorkflowRecord {
+    const { id, queue } = this;
+    return createWorkflowRecord(this.#options.broker, { id, queue, token: this.#token, job: this.#job });
   }
 }
 

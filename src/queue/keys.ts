@@ -38,4 +38,14 @@ export const jobFields = {
   logCursor: "lovage:log-cursor",
   /** How many lines were ever written to the job's log, trimmed ones included. */
   logLines: "lovage:log-lines",
+  /** JSON of a workflow's History. */
+  history: "lovage:history",
+  /** How many of a workflow's calls are known to be in Redis. */
+  added: "lovage:added",
+  /** What the names of the fields with the outcomes of a workflow's steps begin with; the place follows. */
+  step: "lovage:step:",
+  /** A parked workflow is run again when no more of its calls than this are pending. */
+  wakeAt: "lovage:wake-at",
+  /** Set when something happened that a workflow should see, while it was not parked. */
+  nudge: "lovage:nudge",
 } as const;

@@ -26,9 +26,15 @@ export const maxInputBytes = 1024 * 1024;
 
 /**
  * Turns a call into a job; no input or output.
+ * @param derivedId an id made from another job's, with a `~`
  * @throws LovageError `INPUT_INVALID` for an option at fault, `DATA_TOO_LARGE` for an input over 1 MiB
  */
-export function prepareJob(target: Target, input: unknown, options: EnqueueOptions = {}): PreparedJob {
+export function prepareJob(
+  target: Target,
+  input: unknown,
+  options: EnqueueOptions = {},
+  derivedId?: string,
+): PreparedJob {
   const size = Buffer.byteLength(JSON.stringify(input) ?? "");
   if (size > maxInputBytes) {
     throw new LovageError(
@@ -45,7 +51,7 @@ export function prepareJob(target: Target, input: unknown, options: EnqueueOptio
   const { queue = target.queue, attempts = target.retry.attempts } = options;
   const opts: PreparedJob["opts"] = {
     ...readJobOptions(options),
-    jobId: options.id ?? randomUUID(),
+    jobId: derivedId ?? options.id ?? randomUUID(),
     attempts,
     // The worker computes the delay from the call's or the task's policy: see backoffStrategy in the consumer.
     backoff: { type: "task" },

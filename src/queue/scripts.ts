@@ -1,5 +1,48 @@
 import type { Redis } from "ioredis";
 
+/** Where BullMQ keeps what is needed to let a parked job run again, in the order the scripts take it. */
+export const parkedQueueKeys = [
+  "waiting-children",
+  "wait",
+  "prioritized",
+  "pc",
+  "marker",
+  "meta",
+  "events",
+] as const;
+
+/**
+ * Lets a workflow that waits for its calls run again before all of them have ended, as BullMQ does when they have.
+ * KEYS: the job, then {@link parkedQueueKeys}. ARGV: id, why ("ended": as few calls are pending as it asked to hear of; "now":
+ * in any case, even if it is just about to wait; "check": either has come to pass meanwhile).
+ */
+const wake = `
+  local function wake(id, why)
+    local job = KEYS[1]
+    if redis.call("exists", job) == 0 then return 0 end
+    local few = false
+    local at = redis.call("hget", job, "lovage:wake-at")
+    if at then few = redis.call("scard", job .. ":dependencies") <= tonumber(at) end
+    local nudged = redis.call("hexists", job, "lovage:nudge") == 1
+    if why == "ended" and not few then return 0 end
+    if why == "check" and not few and not nudged and redis.call("scard", job .. ":dependencies") > 0 then return 0 end
+    if redis.call("zrem", KEYS[2], id) == 0 then
+      if why == "now" then redis.call("hset", job, "lovage:nudge", "1") end
+      return 0
+    end
+    redis.call("hdel", job, "lovage:nudge")
+    local priority = tonumber(redis.call("hget", job, "priority")) or 0
+    if priority == 0 then
+      redis.call("rpush", KEYS[3], id)
+    else
+      local turn = redis.call("incr", KEYS[5])
+      redis.call("zadd", KEYS[4], priority * 0x100000000 + turn % 0x100000000, id)
+    end
+    if redis.call("hexists", KEYS[7], "paused") == 0 then redis.call("zadd", KEYS[6], 0, "0") end
+    redis.call("xadd", KEYS[8], "*", "event", "waiting", "jobId", id, "prev", "waiting-children")
+    return 1
+  end`;
+
 /** Lua that must be atomic: a job may be removed, or its lock lost, between any two commands. */
 const sources = {
   /** Sets a field of a job only while the caller holds the job's lock. */
@@ -30,6 +73,30 @@ const sources = {
       redis.call("hset", KEYS[1], ARGV[1], ARGV[2])
       return redis.call("hget", KEYS[1], "data")`,
   },
+  lovageWake: { numberOfKeys: 8, lua: `${wake}\n      return wake(ARGV[1], ARGV[2])` },
+  /**
+   * Mends a workflow whose calls have ended without its hearing of it: a job that was removed by hand, a link that was
+   * left. Then lets it run if it should. KEYS and ARGV[1] as of lovageWake; returns 1 when it runs again.
+   */
+  lovageSweep: {
+    numberOfKeys: 8,
+    lua: `${wake}
+      for _, child in ipairs(redis.call("smembers", KEYS[1] .. ":dependencies")) do
+        local ended, reason, value = unpack(redis.call("hmget", child, "finishedOn", "failedReason", "returnvalue"))
+        local gone = redis.call("exists", child) == 0
+        if gone or ended then
+          redis.call("srem", KEYS[1] .. ":dependencies", child)
+          if gone then
+            redis.call("hset", KEYS[1] .. ":failed", child, "CHILD_LOST: the job was removed before it ended")
+          elseif reason then
+            redis.call("hset", KEYS[1] .. ":failed", child, reason)
+          else
+            redis.call("hset", KEYS[1] .. ":processed", child, value or "null")
+          end
+        end
+      end
+      return wake(ARGV[1], "check")`,
+  },
   /** Replaces the data of a job that still exists. */
   lovageSetData: {
     numberOfKeys: 1,
@@ -56,6 +123,8 @@ export interface ScriptCommands {
   ): Promise<number>;
   lovageCancel(job: string, field: string, value: string): Promise<string | number>;
   lovageSetData(job: string, data: string): Promise<number>;
+  lovageWake(...args: string[]): Promise<number>;
+  lovageSweep(...args: string[]): Promise<number>;
 }
 
 export function withScripts(redis: Redis): Redis & ScriptCommands {

@@ -3,6 +3,7 @@ import { parseJson } from "../core/json.ts";
 import { type Progress, toProgress } from "../core/progress.ts";
 import type { JobState } from "../core/states.ts";
 import type { Call } from "../task/codec.ts";
+import type { History } from "../task/replay.ts";
 import { type Broker, jobNotFound } from "./broker.ts";
 import { jobFields } from "./keys.ts";
 
@@ -26,6 +27,7 @@ export interface JobSnapshot {
   attempts: number;
   progress: Progress | undefined;
   enqueuedAt: Date;
+  /** When the present or last attempt was taken; of a workflow, when it was taken first. */
   startedAt: Date | undefined;
   endedAt: Date | undefined;
   /** Name of the worker that took it last. */
@@ -68,7 +70,7 @@ export async function readSnapshot(broker: Broker, queue: string, id: string): P
         ? undefined
         : toProgress(parse(hash["progress"])),
     enqueuedAt: new Date(Number(hash["timestamp"])),
-    startedAt: toDate(hash["processedOn"]),
+    startedAt: workflowStart(hash[jobFields.history]) ?? toDate(hash["processedOn"]),
     endedAt: toDate(hash["finishedOn"]),
     worker: hash["pb"],
     input: data?.input,
@@ -121,6 +123,11 @@ function toState(bullState: string, error: ErrorRecord | undefined, cancelReques
       if (bullState === "delayed") return "scheduled";
       return bullState === "waiting-children" ? "waiting-children" : "waiting";
   }
+}
+
+/** A workflow is taken again and again; it started when it was taken first. */
+function workflowStart(history: string | undefined): Date | undefined {
+  return history === undefined ? undefined : new Date((JSON.parse(history) as History).startedAt);
 }
 
 function toDate(text: string | undefined): Date | undefined {

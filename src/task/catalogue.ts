@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { LovageError } from "../core/errors.ts";
 import { suggestion } from "../core/suggestion.ts";
+import { builtinPrefix, builtins } from "./builtin.ts";
 import type { QueueName, RetryPolicy, Task } from "./definition.ts";
 
 /** Any task at all; `any` would do the same less safely: `run` takes what the task's own schema makes. */
@@ -38,6 +39,13 @@ export function createCatalogue<const Definitions extends readonly AnyTask[]>(
 ): Catalogue<Definitions> {
   const byName = new Map<string, AnyTask>();
   for (const task of tasks) {
+    if (task.name.startsWith(builtinPrefix)) {
+      throw new LovageError("TASK_INVALID", `the name ${task.name} is taken: Lovage's own tasks begin so`, {
+        field: "name",
+        value: task.name,
+        hint: `choose a name that does not begin with "${builtinPrefix}"`,
+      });
+    }
     if (byName.has(task.name)) {
       throw new LovageError("TASK_DUPLICATE", `two tasks are named ${task.name}`, {
         field: "name",
@@ -50,7 +58,7 @@ export function createCatalogue<const Definitions extends readonly AnyTask[]>(
   return Object.freeze({
     tasks,
     get(name: string): AnyTask {
-      const task = byName.get(name);
+      const task = byName.get(name) ?? builtins.get(name);
       if (task !== undefined) return task;
       throw unknownTask(name, [...byName.keys()]);
     },
@@ -71,7 +79,7 @@ export interface TaskManifest {
   name: string;
   queue: QueueName;
   description: string;
-  kind: "task" | "ray";
+  kind: "task" | "ray" | "workflow";
   retry: RetryPolicy;
   /** JSON Schema (draft 2020-12) of what a caller may write. */
   input: unknown;
@@ -83,7 +91,7 @@ export function describeTask(task: AnyTask): TaskManifest {
     name: task.name,
     queue: task.queue,
     description: task.description,
-    kind: task.ray === undefined ? "task" : "ray",
+    kind: task.workflow ? "workflow" : task.ray === undefined ? "task" : "ray",
     retry: task.retry,
     input: z.toJSONSchema(task.input, { io: "input", unrepresentable: "any" }),
     output: z.toJSONSchema(task.output, { io: "output", unrepresentable: "any" }),

@@ -60,7 +60,7 @@ export interface Task<
   readonly run?: (input: z.output<Input>, context: TaskContext) => Promise<z.input<Output>>;
 }
 
-interface CommonOptions<Name extends string, Input extends z.ZodType, Output extends z.ZodType>
+export interface CommonOptions<Name extends string, Input extends z.ZodType, Output extends z.ZodType>
   extends LimitOptions<z.output<Input>> {
   /** Letters, digits, `_`, `-` and dots; unique in the catalogue; what clients call. */
   name: Name;
@@ -103,7 +103,7 @@ export function defineRayTask<Name extends string, Input extends z.ZodType, Outp
   return Object.freeze({ ...common(options), ray: Object.freeze(ray) });
 }
 
-function common<Name extends string, Input extends z.ZodType, Output extends z.ZodType>(
+export function common<Name extends string, Input extends z.ZodType, Output extends z.ZodType>(
   options: CommonOptions<Name, Input, Output>,
 ) {
   if (!/^[A-Za-z0-9_.-]{1,200}$/.test(options.name)) {

@@ -47,6 +47,9 @@ export interface Attempt<D extends Delivery = Delivery> {
   readonly signals: AttemptSignals;
 }
 
+/** What a workflow's run ends with when it waits for its calls and has given its slot back. */
+export const parked = Symbol("parked");
+
 /** Leave to run, or how long to wait for it. */
 export type Admission = { release(): Promise<void> } | { milliseconds: number; why: string };
 
@@ -56,8 +59,12 @@ export interface Executors<D extends Delivery> {
   context(attempt: Attempt<D>): TaskContext;
   runRayJob(attempt: Attempt<D>): Promise<unknown>;
   runIsolated(attempt: Attempt<D>): Promise<unknown>;
+  /** @returns the workflow's result, or {@link parked} */
+  runWorkflow(attempt: Attempt<D>): Promise<unknown>;
   /** Stops the Ray job that an earlier worker may have left running for a job that was cancelled since. */
   stopRayJob(delivery: D): Promise<void>;
+  /** Enqueues what comes after a call that asked for it. */
+  callNext(delivery: D, call: Call, output: unknown): Promise<void>;
   /** Asked before an attempt of a task with a rate or a concurrency limit. */
   admit(attempt: Attempt<D>): Promise<Admission>;
   /** Runs an attempt within hooks; absent where there are none. */
@@ -92,7 +99,9 @@ export async function execute<D extends Delivery>(delivery: D, executors: Execut
         executors.around === undefined
           ? await run(attempt, executors)
           : await executors.around(attempt, () => run(attempt, executors));
+      if (result === parked) return { type: "waiting-children" };
       const output = validate(task.output, result, "OUTPUT_INVALID", `the result of ${task.name}`);
+      if (call.meta.onSuccess !== undefined) await executors.callNext(delivery, call, output);
       return { type: "completed", output: call.meta.ignoreResult === true ? undefined : output };
     } finally {
       signals.clear();
@@ -122,6 +131,7 @@ async function run<D extends Delivery>(attempt: Attempt<D>, executors: Executors
   signals.end.throwIfAborted();
   if (task.run === undefined) return executors.runRayJob(attempt);
   if (task.isolate) return executors.runIsolated(attempt);
+  if (task.workflow) return executors.runWorkflow(attempt);
   const running = task.run(input as never, executors.context(attempt) as never);
   // A task that ignores its signal must not hold a job that is over: its late result is dropped.
   return untilAborted(running, signals.end);

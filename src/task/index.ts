@@ -1,5 +1,6 @@
 export { LovageError } from "../core/errors.ts";
 export type { Progress } from "../core/progress.ts";
+export type { CallOptions } from "./call-options.ts";
 export { type Catalogue, createCatalogue, type TasksOf, type TaskTypes } from "./catalogue.ts";
 export {
   type BrokerOperations,
@@ -34,3 +35,10 @@ export type {
   WorkerFacts,
 } from "./hooks.ts";
 export type { RayProgram } from "./ray-program.ts";
+export {
+  type Callable,
+  defineWorkflow,
+  type StepOptions,
+  type WorkflowContext,
+  type WorkflowOptions,
+} from "./workflow.ts";

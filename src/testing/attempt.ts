@@ -1,5 +1,8 @@
 import { untilAborted } from "../core/abort.ts";
 import { LovageError } from "../core/errors.ts";
+import type { ChunkContext } from "../task/builtin.ts";
+import type { CallOptions } from "../task/call-options.ts";
+import { chunkName } from "../task/canvas.ts";
 import type { AnyTask, Catalogue } from "../task/catalogue.ts";
 import type { Call } from "../task/codec.ts";
 import type { TaskContext, TaskMemory } from "../task/context.ts";
@@ -8,8 +11,10 @@ import { type Attempt, type Delivery, type Executors, execute, type Outcome } fr
 import type { Hooks } from "../task/hooks.ts";
 import { readRayProgram } from "../task/ray-program.ts";
 import { createRunHooks, jobFacts } from "../task/run-hooks.ts";
+import { validate } from "../task/validation.ts";
 import { type ContextOverrides, createTestContext, type RunRecords } from "./context.ts";
 import { failureOf, resultOf, type ScriptedRayJob } from "./scripted-jobs.ts";
+import { runTestWorkflow } from "./workflow.ts";
 
 /** In what an attempt runs in a test. */
 export interface Ground {
@@ -24,6 +29,15 @@ export interface Ground {
     ...call: Parameters<TaskContext["enqueue"]>
   ): Promise<string>;
   now(): number;
+  /** What a workflow's call becomes; resolves to its result, rejects with its error. */
+  call(
+    headers: Readonly<Record<string, string>> | undefined,
+    task: string,
+    input: unknown,
+    options: CallOptions,
+  ): Promise<unknown>;
+  /** Lets time pass. */
+  sleep(milliseconds: number): Promise<void>;
 }
 
 /** A job as it lies in Redis. */
@@ -55,6 +69,14 @@ export async function runAttempt(job: TestJob, ground: Ground, records: RunRecor
       const running = task.run?.(input as never, context({ task, input, ...attempt }) as never);
       return untilAborted(Promise.resolve(running), attempt.signals.end);
     },
+    runWorkflow: (attempt) =>
+      runTestWorkflow(attempt, context(attempt), {
+        now: ground.now,
+        sleep: ground.sleep,
+        call: (...call) => ground.call(attempt.call.meta.headers, ...call),
+      }),
+    // What comes next is called by whoever ends the job, after a failure as after a success.
+    callNext: async () => {},
     stopRayJob: async () => {},
     admit: async () => ({ release: async () => {} }),
     timeLimits: () => undefined,
@@ -70,7 +92,7 @@ function contextOf(
   records: RunRecords,
 ): TaskContext {
   let ran = false;
-  return createTestContext(
+  const context = createTestContext(
     {
       job: jobFacts(delivery, call.meta),
       signal: signals.task,
@@ -89,6 +111,17 @@ function contextOf(
     },
     ground.overrides,
   );
+  if (task.name !== chunkName) return context;
+  const chunk: ChunkContext = {
+    ...context,
+    async runInPlace(name, input) {
+      const part = ground.catalogue.get(name);
+      const checked = validate(part.input, input, "INPUT_INVALID", `the input of ${name}`);
+      const result = await part.run?.(checked as never, chunk as never);
+      return validate(part.output, result, "OUTPUT_INVALID", `the result of ${name}`);
+    },
+  };
+  return chunk;
 }
 
 function runScripted(program: string, input: unknown, ground: Ground, records: RunRecords): unknown {

@@ -28,7 +28,8 @@ export function createClock(start: Date | string = new Date()): TestClock {
         now = Math.max(now, entry.time);
         await entry.act();
       }
-      now = end;
+      // What fell due may have moved the clock itself.
+      now = Math.max(now, end);
     },
     at(time, act) {
       const entry = { time, act };

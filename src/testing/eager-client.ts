@@ -4,6 +4,7 @@ import { toMilliseconds } from "../core/durations.ts";
 import { LovageError } from "../core/errors.ts";
 import type { EnqueueOptions } from "../queue/enqueue-options.ts";
 import { prepareJob } from "../queue/producer.ts";
+import { canvas } from "../task/builtin.ts";
 import {
   type AnyTask,
   type Catalogue,
@@ -47,7 +48,7 @@ export type DrainReport = Record<"completed" | "failed" | "cancelled" | "expired
 
 /** A client that runs its jobs itself, in this process, without Redis: no back-off, no limits of rate, nothing shared. */
 export interface EagerClient<Tasks extends TaskTypes>
-  extends Pick<Client<Tasks>, "enqueue" | "enqueueMany" | "get" | "tasks" | "close"> {
+  extends Pick<Client<Tasks>, "enqueue" | "enqueueMany" | "start" | "get" | "tasks" | "close"> {
   /** Runs all jobs that wait, and those they enqueue, by priority and then in order. */
   drain(): Promise<DrainReport>;
   /** What was enqueued, by callers and by tasks. */
@@ -77,6 +78,13 @@ export function createEagerClient<const Definitions extends readonly AnyTask[]>(
     },
     takeScript: createScripts(options.ray),
     now: clock.now,
+    sleep: (milliseconds) => clock.advance(milliseconds),
+    async call(headers, task, input, { delay, ...callOptions }) {
+      if (delay !== undefined) await clock.advance(delay);
+      const [job] = await place([{ task, input, options: callOptions }], headers);
+      if (job?.state === "waiting") await runToEnd(job);
+      return handleOf(job as EagerJob).result();
+    },
     async enqueue(headers, task, input, callOptions) {
       const [job] = await place([{ task, input, options: callOptions ?? {} }], headers);
       return (job as EagerJob).id;
@@ -206,6 +214,10 @@ export function createEagerClient<const Definitions extends readonly AnyTask[]>(
     enqueued,
     async enqueue(task, input, callOptions = {}) {
       const [job] = await place([{ task, input, options: callOptions }]);
+      return handleOf(job as EagerJob);
+    },
+    async start(composition, callOptions = {}) {
+      const [job] = await place([{ task: canvas.name, input: composition, options: callOptions }]);
       return handleOf(job as EagerJob);
     },
     async enqueueMany(calls: readonly Call<TaskTypes>[]) {

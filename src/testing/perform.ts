@@ -8,10 +8,12 @@ import type { Outcome } from "../task/execute.ts";
 import type { Hooks } from "../task/hooks.ts";
 import { validate } from "../task/validation.ts";
 import { catalogueWith, runAttempt } from "./attempt.ts";
+import { createClock } from "./clock.ts";
 import { type ContextOverrides, createRecords, type RunRecords } from "./context.ts";
 import { createEnqueuedCalls, type EnqueuedCalls } from "./enqueued.ts";
 import { createTestMemory } from "./memory.ts";
 import { createScripts, type RayScript } from "./scripted-jobs.ts";
+import { scriptedResult } from "./workflow.ts";
 
 export interface PerformOptions {
   /** What the task finds in its context; the rest is a small healthy world in memory. */
@@ -29,6 +31,8 @@ export interface PerformOptions {
   /** What the Ray programs do that the task runs. */
   ray?: RayScript;
   hooks?: readonly Hooks[];
+  /** What the tasks give that a workflow calls, by name: a result, or what makes it of the input (or throws the error). */
+  calls?: Readonly<Record<string, unknown>>;
   /** With it, names and inputs of what the task enqueues are checked as a worker would. */
   catalogue?: Catalogue;
   /** Aborts the attempt with its reason: a LovageError `JOB_CANCELLED`, say. */
@@ -73,7 +77,8 @@ export async function performOutcome<Input extends z.ZodType, Output extends z.Z
   const { job = {}, catalogue } = options;
   const records = createRecords();
   const enqueued = createEnqueuedCalls();
-  const memory = createTestMemory();
+  const clock = createClock();
+  const memory = createTestMemory(clock.now);
   const meta: CallMeta = {
     ...(job.tags && { tags: [...job.tags] }),
     ...(job.metadata && { metadata: job.metadata }),
@@ -97,7 +102,12 @@ export async function performOutcome<Input extends z.ZodType, Output extends z.Z
       hooks: options.hooks ?? [],
       memory: () => memory,
       takeScript: createScripts(options.ray),
-      now: Date.now,
+      now: clock.now,
+      sleep: (milliseconds) => clock.advance(milliseconds),
+      async call(headers = {}, name, request, callOptions) {
+        enqueued.add({ id: randomUUID(), task: name, input: request, options: { ...callOptions }, headers });
+        return scriptedResult(options.calls ?? {}, name, request);
+      },
       async enqueue(headers = {}, name, request, callOptions = {}) {
         if (catalogue !== undefined)
           validate(catalogue.get(name).input, request, "INPUT_INVALID", `the input of ${name}`);

@@ -1,8 +1,10 @@
+import { LovageError } from "../core/errors.ts";
 import type { Broker } from "../queue/broker.ts";
 import type { HeldJob } from "../queue/consumer.ts";
 import { createInspector } from "../queue/inspector.ts";
 import { createMemory } from "../queue/memory.ts";
 import { addJobs, prepareJob } from "../queue/producer.ts";
+import type { ChunkContext } from "../task/builtin.ts";
 import type { Catalogue } from "../task/catalogue.ts";
 import type { CallMeta } from "../task/codec.ts";
 import type { ClusterOperations, TaskContext, TaskLogger, TaskSettings } from "../task/context.ts";
@@ -30,7 +32,7 @@ export interface ContextParts {
  * All that one running task may touch. What few tasks use is made when it is asked for. Its functions can be taken out of
  * it (`const { progress } = context`), so they are fields; getters on the class cost nothing where they are not used.
  */
-export class JobContext implements TaskContext {
+export class JobContext implements ChunkContext {
   readonly #parts: ContextParts;
   readonly #attempt: Attempt<HeldJob>;
   readonly #job: HeldJob;
@@ -82,6 +84,21 @@ export class JobContext implements TaskContext {
   readonly progress: TaskContext["progress"] = (progress) => this.#job.progress(progress);
 
   readonly log: TaskContext["log"] = (line) => this.#job.log([line]);
+
+  /** For chunks: another task's `run`, with the same context. */
+  readonly runInPlace: ChunkContext["runInPlace"] = async (name, input) => {
+    const task = this.#parts.catalogue.get(name);
+    if (task.run === undefined || task.workflow) {
+      throw new LovageError("TASK_INVALID", `${name} cannot be run in chunks`, {
+        field: "task",
+        value: name,
+        hint: "chunks are for small tasks that run in the worker; use map",
+      });
+    }
+    const checked = validate(task.input, input, "INPUT_INVALID", `the input of ${name}`);
+    const result = await task.run(checked as never, this as never);
+    return validate(task.output, result, "OUTPUT_INVALID", `the result of ${name}`);
+  };
 
   readonly retry: TaskContext["retry"] = (options) => new RetryRequest(options);
 

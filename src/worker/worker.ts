@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { LovageError } from "../core/errors.ts";
+import { errorCodes, LovageError } from "../core/errors.ts";
 import { childOfPlainFields, type Logger } from "../observe/logger.ts";
 import { createTroubleLog } from "../observe/trouble.ts";
 import type { Service } from "../process/service.ts";
@@ -10,7 +10,9 @@ import { publishManifests } from "../queue/manifests.ts";
 import { createRayStops } from "../queue/ray-stops.ts";
 import type { RayHost } from "../ray/host.ts";
 import type { RayRunner } from "../ray/runner.ts";
+import { builtins } from "../task/builtin.ts";
 import { type AnyTask, type Catalogue, describeTask } from "../task/catalogue.ts";
+import type { Call } from "../task/codec.ts";
 import type { ClusterOperations, TaskSettings } from "../task/context.ts";
 import type { QueueName, RayDefinition } from "../task/definition.ts";
 import type { Dependencies } from "../task/dependencies.ts";
@@ -19,8 +21,11 @@ import { type Attempt, execute, type Outcome } from "../task/execute.ts";
 import type { Hooks } from "../task/hooks.ts";
 import { createRunHooks } from "../task/run-hooks.ts";
 import { JobContext } from "./context.ts";
+import { createContinuations } from "./continuations.ts";
 import { withLifeCycle } from "./life-cycle.ts";
 import { createRayRuns } from "./ray-runs.ts";
+import { createSweeper } from "./sweeper.ts";
+import { runWorkflow } from "./workflow.ts";
 
 export interface WorkerOptions {
   name: string;
@@ -57,6 +62,10 @@ export function createWorker(options: WorkerOptions): Service {
   const rayJobs = new WeakMap<HeldJob, string>();
   const stops = createRayStops(broker);
   const reaper = options.rayRunner.createReaper(stops, logger);
+  const workflows = new Set(
+    [...catalogue.tasks, ...builtins.values()].flatMap((task) => (task.workflow ? task.name : [])),
+  );
+  const continuations = createContinuations(options);
   const policies = new Map(catalogue.tasks.map((task) => [task.name, task.retry]));
   const { name: workerName, dependencies = {} as Dependencies, hooks = [] } = options;
   const onHookFault = (hook: string, error: unknown) =>
@@ -75,9 +84,12 @@ export function createWorker(options: WorkerOptions): Service {
         throw new LovageError("TASK_INVALID", `${task.name} has neither run nor program`);
       return runProgram(task.ray, attempt, input, signals.end);
     },
+    runWorkflow: (attempt: Attempt<HeldJob>) =>
+      runWorkflow({ broker, catalogue, gate }, attempt, executors.context(attempt)),
     runIsolated: async ({ task }: Attempt<HeldJob>): Promise<unknown> => {
       throw new LovageError("TASK_INVALID", `${task.name} cannot run isolated here`);
     },
+    callNext: (job: HeldJob, call: Call, output: unknown) => continuations.succeeded(job, call.meta, output),
     admit: async () => ({ release: async () => {} }),
     timeLimits: () => undefined,
     stopRayJob: (job: HeldJob) => options.rayRunner.stopRecorded(rayHost(job, job.signal)),
@@ -115,9 +127,10 @@ export function createWorker(options: WorkerOptions): Service {
 
   async function run(job: HeldJob): Promise<Outcome> {
     const begun = performance.now();
-    const outcome = await execute(job, executors);
+    const decided = await execute(job, executors);
     const ranProgram = await rayRuns.end(job);
-    if (isFinal(outcome) || (ranProgram && outcome.type === "completed")) await leaveToReaper(job);
+    if (ranProgram && decided.type === "completed") await leaveToReaper(job);
+    const outcome = isFinal(decided) ? await tidyUp(job, decided) : decided;
     if (runHooks !== undefined) await runHooks.ended(job, outcome);
     report(job, outcome, Math.round(performance.now() - begun));
     return outcome;
@@ -132,11 +145,34 @@ export function createWorker(options: WorkerOptions): Service {
     }
   }
 
-  /** The job's workers died too often, the last of them without a word. */
+  /** What every ending without a result passes. */
+  async function tidyUp(job: HeldJob, outcome: Outcome): Promise<Outcome> {
+    try {
+      await Promise.all([leaveToReaper(job), cancelCalls(job)]);
+      if (outcome.type === "failed" || outcome.type === "expired") {
+        await continuations.failed(job, outcome.error);
+      }
+      return outcome;
+    } catch (cause) {
+      const error = new LovageError("LOCK_LOST", "what follows the job's end could not be done", { cause });
+      return { type: "handed-back", error };
+    }
+  }
+
   async function giveUp(job: GivenUpJob): Promise<void> {
-    await leaveToReaper(job);
-    const error = new LovageError("JOB_STALLED", "the job's workers died too often while running it");
-    await runHooks?.ended({ ...job, signal: AbortSignal.abort(error) }, { type: "failed", error });
+    await Promise.all([leaveToReaper(job), cancelCalls(job)]);
+    const error = new LovageError("JOB_STALLED", errorCodes.JOB_STALLED.meaning);
+    await continuations.failed(job, error);
+    const { id, task, queue, data, attempt, attempts, enqueuedAt, signal } = job;
+    // BullMQ has counted the last attempt by then.
+    const told = { id, task, queue, data, attempt: attempt - 1, attempts, enqueuedAt, signal };
+    await runHooks?.ended(told, { type: "failed", error });
+  }
+
+  /** What a workflow called does not go on without it. */
+  async function cancelCalls(job: Pick<HeldJob, "id" | "task" | "workflow">): Promise<void> {
+    if (!workflows.has(job.task)) return;
+    await job.workflow().cancelCalls("its workflow has ended");
   }
 
   /** One line a job: at this rate a second one would be what a busy worker mostly does. */
@@ -180,6 +216,11 @@ export function createWorker(options: WorkerOptions): Service {
       onGivenUp: giveUp,
       onStalled: (job) => logger.warn({ job, queue: name }, "a worker fell silent; its job is taken over"),
     }),
+  );
+  const sweeper = createSweeper(
+    broker,
+    options.queues.map(({ name }) => name),
+    logger,
   );
   const listener = listenForCancellations(broker, ({ queue, id, reason }) => {
     const cancelled = new LovageError("JOB_CANCELLED", reason);
@@ -238,10 +279,13 @@ export function createWorker(options: WorkerOptions): Service {
       await publishManifests(broker, catalogue.tasks.map(describeTask));
       await listener.start();
       await reaper.start();
+      await sweeper.start();
       await Promise.all(consumers.map((consumer) => consumer.start()));
     },
     stop() {
-      stopping ??= drain().then(() => Promise.all([listener.stop(), reaper.stop()]).then(() => {}));
+      stopping ??= drain().then(() =>
+        Promise.all([listener.stop(), reaper.stop(), sweeper.stop()]).then(() => {}),
+      );
       return stopping;
     },
   };

@@ -1,10 +1,11 @@
+import { randomUUID } from "node:crypto";
 import { cpSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import * as z from "zod";
-import { createCatalogue, defineRayTask, defineTask, LovageError, type TasksOf } from "#task";
+import { createCatalogue, defineRayTask, defineTask, defineWorkflow, LovageError, type TasksOf } from "#task";
 
 const Echo = z.strictObject({
   seconds: z.number().default(0),
@@ -60,7 +61,44 @@ export const rayLong = defineRayTask({
   deadlines: { run: "2s" },
 });
 
-export const testCatalogue = createCatalogue([echo, rayEcho, rayPending, rayLate, rayLong]);
+/** Adds, after so many milliseconds; a negative sum is an error. */
+export const add = defineTask({
+  name: "test.add",
+  queue: "default",
+  input: z.strictObject({ numbers: z.array(z.number()), milliseconds: z.number().default(0) }),
+  output: z.number(),
+  retry: { attempts: 1 },
+  async run({ numbers, milliseconds }, { signal }) {
+    if (milliseconds > 0) await sleep(milliseconds, undefined, { signal });
+    const sum = numbers.reduce((total, number) => total + number, 0);
+    if (sum < 0) throw new LovageError("TEST_NEGATIVE", `the sum is ${sum}`);
+    return sum;
+  },
+});
+
+/** Adds one by one, each time to what the call before gave; some rounds sleep, some take a step. */
+export const climb = defineWorkflow({
+  name: "test.climb",
+  queue: "default",
+  input: z.strictObject({ rounds: z.number() }),
+  output: z.strictObject({ sum: z.number(), ids: z.array(z.string()) }),
+  async run({ rounds }, context) {
+    let sum = 0;
+    const ids: string[] = [];
+    for (let round = 1; round <= rounds; round += 1) {
+      const parts = await Promise.all([
+        context.call(add, { numbers: [sum, 1], milliseconds: 20 }),
+        context.call(add, { numbers: [1], milliseconds: 5 }),
+      ]);
+      sum = parts[0] + parts[1];
+      if (round % 3 === 0) await context.sleep(10);
+      if (round % 4 === 0) ids.push(await context.step("id", () => randomUUID()));
+    }
+    return { sum, ids };
+  },
+});
+
+export const testCatalogue = createCatalogue([echo, rayEcho, rayPending, rayLate, rayLong, add, climb]);
 export type TestTasks = TasksOf<typeof testCatalogue>;
 
 /** The test programs beside the real `lovage_job.py` and what it imports, in a folder of their own: what a worker uploads. */

@@ -1,6 +1,9 @@
 import { expectTypeOf, test } from "vitest";
-import { type Client, createClient } from "#client";
+import * as z from "zod";
+import { type Client, chain, createClient, group, map, signature } from "#client";
+import { defineWorkflow } from "#task";
 import type { Tasks } from "#tasks";
+import { ping } from "../../tasks/simple_tasks.ts";
 
 declare const client: Client<Tasks>;
 
@@ -25,4 +28,30 @@ test("many calls are typed one by one", () => {
   // @ts-expect-error the input is another task's
   client.enqueueMany([{ task: "tasks.simple_tasks.ping", input: { dataset: "a.csv" } }]);
   expectTypeOf(createClient<Tasks>).returns.toEqualTypeOf<Client<Tasks>>();
+});
+
+test("a composition has the type of what it ends with", async () => {
+  const started = await client.start(
+    chain(signature(ping, {}), group([signature(ping), signature("any.task")])),
+  );
+  expectTypeOf(await started.result()).toEqualTypeOf<[{ status: "pong"; worker: string }, unknown]>();
+  const mapped = await client.start(map(ping, [{}, {}]));
+  expectTypeOf(await mapped.result()).toEqualTypeOf<{ status: "pong"; worker: string }[]>();
+});
+
+test("a workflow's calls have the types of their tasks", () => {
+  defineWorkflow({
+    name: "typed",
+    queue: "default",
+    input: z.object({}),
+    output: z.string(),
+    async run(_input, context) {
+      const pong = await context.call(ping, {});
+      expectTypeOf(pong).toEqualTypeOf<{ status: "pong"; worker: string }>();
+      expectTypeOf(await context.step("number", () => 5)).toEqualTypeOf<number>();
+      // @ts-expect-error an input that the task does not take
+      await context.call(ping, { wrong: true });
+      return pong.worker;
+    },
+  });
 });

@@ -1,0 +1,146 @@
+import { createHash } from "node:crypto";
+import type { Job } from "bullmq";
+import { type ErrorRecord, LovageError } from "../core/errors.ts";
+import { parseJson } from "../core/json.ts";
+import type { CallOutcome, History } from "../task/replay.ts";
+import type { Broker } from "./broker.ts";
+import { cancelJob } from "./cancellation.ts";
+import { jobFields } from "./keys.ts";
+import { wakeWorkflow } from "./parked-workflows.ts";
+import { addJobs, type PreparedJob } from "./producer.ts";
+
+/** What Redis holds of a workflow, for the worker that runs it. Writes fail with `LOCK_LOST` when it no longer does. */
+export interface WorkflowRecord {
+  /** Everything known now; outcomes by place. */
+  load(): Promise<{ history: History | undefined; outcomes: Map<number, CallOutcome> }>;
+  save(history: History): Promise<void>;
+  saveStep(place: number, outcome: CallOutcome): Promise<void>;
+  /** Enqueues calls as the workflow's children; an id that is there already is left as it is. */
+  add(calls: readonly PreparedJob[], added: number): Promise<void>;
+  /**
+   * Gives the slot back until calls have ended.
+   * @param pending how many calls the function waits for
+   * @returns false when none of them is pending any more: nothing was done
+   */
+  park(pending: number): Promise<boolean>;
+  /** Notes calls that are in Redis neither as jobs nor as outcomes, so that they fail instead of being waited for. */
+  lose(places: readonly number[]): Promise<void>;
+  /** Cancels the calls that have not ended, and waits for them no longer. */
+  cancelCalls(reason: string): Promise<void>;
+}
+
+/** Of so few pending calls a workflow hears of every one that ends; of more when half of them have ended. */
+const fewCalls = 4;
+
+/** The id of a call's job. Callers' own ids have no `~`, so none can be taken for it. */
+export function callId(workflowId: string, place: number): string {
+  const id = `${workflowId}~${place}`;
+  // Workflows in workflows: ids must not grow without end.
+  return id.length <= 128 ? id : `~${createHash("sha256").update(id).digest("hex").slice(0, 40)}`;
+}
+
+export function createWorkflowRecord(
+  broker: Broker,
+  { queue, id, token, job }: { queue: string; id: string; token: string; job: Job },
+): WorkflowRecord {
+  const { redis, keys } = broker;
+  const key = keys.job(queue, id);
+
+  async function setHeld(field: string, value: string): Promise<void> {
+    const done = await redis.lovageSetHeld(key, keys.lock(queue, id), token, field, value);
+    if (done === 0) throw new LovageError("LOCK_LOST", `another worker holds the job ${id} by now`);
+  }
+
+  /** The records of failed calls; what retention has removed is told by the reason alone. */
+  async function readErrors(failed: Record<string, string>): Promise<Map<string, ErrorRecord>> {
+    const children = Object.keys(failed);
+    if (children.length === 0) return new Map();
+    const pipeline = redis.pipeline();
+    for (const child of children) pipeline.hget(child, jobFields.error);
+    const answers = (await pipeline.exec()) ?? [];
+    return new Map(
+      children.map((child, index) => {
+        const text = answers[index]?.[1];
+        const record = typeof text === "string" ? (parseJson(text) as ErrorRecord | undefined) : undefined;
+        return [child, record ?? toRecord(failed[child] ?? "")];
+      }),
+    );
+  }
+
+  return {
+    async load() {
+      await redis.hdel(key, jobFields.nudge);
+      const [hash, processed, failed] = await Promise.all([
+        redis.hgetall(key),
+        redis.hgetall(`${key}:processed`),
+        redis.hgetall(`${key}:failed`),
+      ]);
+      const text = hash[jobFields.history];
+      const history = text === undefined ? undefined : (JSON.parse(text) as History);
+      if (history !== undefined) history.added = Number(hash[jobFields.added] ?? 0);
+      const outcomes = new Map<number, CallOutcome>();
+      const placeOf = new Map(history?.calls.map((_call, place) => [callId(id, place), place]));
+      const put = (child: string, outcome: CallOutcome) => {
+        const place = placeOf.get(child.slice(child.lastIndexOf(":") + 1));
+        if (place !== undefined) outcomes.set(place, outcome);
+      };
+      for (const [child, value] of Object.entries(processed)) put(child, { value: parseJson(value) });
+      for (const [child, error] of await readErrors(failed)) put(child, { error });
+      for (const [field, value] of Object.entries(hash)) {
+        if (!field.startsWith(jobFields.step)) continue;
+        outcomes.set(Number(field.slice(jobFields.step.length)), JSON.parse(value) as CallOutcome);
+      }
+      return { history, outcomes };
+    },
+    async save(history) {
+      await setHeld(jobFields.history, JSON.stringify(history));
+    },
+    async saveStep(place, outcome) {
+      await setHeld(`${jobFields.step}${place}`, JSON.stringify(outcome));
+    },
+    async add(calls, added) {
+      const parent = { id, queue: `${keys.prefix}:${queue}` };
+      await addJobs(
+        broker,
+        calls.map((call) => ({ ...call, opts: { ...call.opts, parent, ignoreDependencyOnFailure: true } })),
+      );
+      await setHeld(jobFields.added, String(added));
+    },
+    async park(pending) {
+      const wakeAt = pending <= fewCalls ? pending - 1 : Math.floor(pending / 2);
+      // The delay with which a workflow was once enqueued would delay it each time it goes on.
+      await redis.hset(key, jobFields.wakeAt, wakeAt, "delay", 0);
+      if (!(await job.moveToWaitingChildren(token))) return false;
+      // What ended between the look at the outcomes and now has found nobody to wake.
+      await wakeWorkflow(broker, { queue, id }, "check");
+      return true;
+    },
+    async lose(places) {
+      const lost = places.flatMap((place) => [
+        keys.job(queue, callId(id, place)),
+        "CHILD_LOST: the job was removed before it ended",
+      ]);
+      await redis.hset(`${key}:failed`, ...lost);
+    },
+    async cancelCalls(reason) {
+      const children = await redis.smembers(`${key}:dependencies`);
+      for (const child of children) {
+        const rest = child.slice(keys.prefix.length + 1);
+        const colon = rest.indexOf(":");
+        await cancelJob(broker, { queue: rest.slice(0, colon), id: rest.slice(colon + 1) }, reason).catch(
+          (error) => {
+            if (!(error instanceof LovageError && error.code === "JOB_NOT_FOUND")) throw error;
+          },
+        );
+        // A job with children that have not ended cannot complete.
+        await redis.srem(`${key}:dependencies`, child);
+      }
+    },
+  };
+}
+
+/** BullMQ keeps the reason only: "CODE: message". */
+function toRecord(reason: string): ErrorRecord {
+  const [, code = "JOB_FAILED", message = reason] = /^([A-Z][A-Z0-9_]+): (.*)$/s.exec(reason) ?? [];
+  return { code, message, retryable: false };
+}

@@ -1,0 +1,33 @@
+import type { Duration } from "../core/durations.ts";
+import type { Continuation } from "./codec.ts";
+import type { QueueName } from "./definition.ts";
+
+/** What a call may ask for besides its input, wherever it is made. */
+export interface CallOptions {
+  /** Not before so long from now. */
+  delay?: Duration;
+  /** Not started later than so long from now; the job's state is then `expired`. */
+  expires?: Duration;
+  /** 0 (the default, first of all) to 9 (last). */
+  priority?: number;
+  /** Another queue than the task's own. */
+  queue?: QueueName;
+  /** Attempts in all. Default: the task's own. */
+  attempts?: number;
+  /** Wait before the second attempt, doubled each time up to `maxBackoff`. Default: the task's own. */
+  backoff?: Duration;
+  /** Default "10m", or `backoff` where that is longer. */
+  maxBackoff?: Duration;
+  /** Instead of the task's own; see `softTimeLimit` of a task's definition. */
+  softTimeLimit?: Duration;
+  /** Instead of the task's own; see `timeLimit` of a task's definition. */
+  timeLimit?: Duration;
+  /** Up to 20 words to find the job by, of up to 100 characters. */
+  tags?: readonly string[];
+  /** Kept with the job for whoever looks at it. */
+  metadata?: Readonly<Record<string, unknown>>;
+  /** A task to call next with this job's result. */
+  onSuccess?: Continuation;
+  /** A task to call next when this job failed for good or expired: `{ id, task, queue, error: { code, message } }`. */
+  onFailure?: Continuation;
+}

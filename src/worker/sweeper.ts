@@ -1,0 +1,38 @@
+import { describeError } from "../core/errors.ts";
+import type { Service } from "../process/service.ts";
+import type { Broker } from "../queue/broker.ts";
+import { sweepParkedWorkflows } from "../queue/parked-workflows.ts";
+import type { TaskLogger } from "../task/context.ts";
+
+/** How often workflows are looked for that wait in vain, in milliseconds. */
+const interval = 30_000;
+
+/**
+ * Finds workflows whose calls have all ended without their hearing of it. Every worker does so for its queues; waking a
+ * workflow twice does no harm.
+ */
+export function createSweeper(broker: Broker, queues: readonly string[], logger: TaskLogger): Service {
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> = Promise.resolve();
+
+  async function sweep(): Promise<void> {
+    for (const queue of queues) {
+      const woken = await sweepParkedWorkflows(broker, queue);
+      if (woken.length > 0) logger.warn({ queue, workflows: woken }, "workflows that waited in vain go on");
+    }
+  }
+
+  return {
+    async start() {
+      timer = setInterval(() => {
+        running = running.then(sweep).catch((error) => {
+          logger.debug({ reason: describeError(error) }, "workflows could not be looked at");
+        });
+      }, interval);
+    },
+    async stop() {
+      clearInterval(timer);
+      await running;
+    },
+  };
+}
