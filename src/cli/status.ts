@@ -33,10 +33,15 @@ Examples:
     .action((id: string, { queue }: { queue?: QueueName }) =>
       run(async ({ client, screen }) => {
         const snapshot = await (await client().get(id, queue && { queue })).snapshot();
-        screen.answer(snapshot, () => renderFields(screen, fieldsOf(snapshot, screen, new Date())));
+        screen.answer(snapshot, () => renderSnapshot(snapshot, screen));
         return exitCodes.success;
       }),
     );
+}
+
+/** All that is known of a job, for a person. */
+export function renderSnapshot(snapshot: JobSnapshot, screen: Screen): string {
+  return renderFields(screen, fieldsOf(snapshot, screen, new Date()));
 }
 
 function fieldsOf(snapshot: JobSnapshot, screen: Screen, now: Date): [string, string][] {
@@ -66,6 +71,11 @@ function fieldsOf(snapshot: JobSnapshot, screen: Screen, now: Date): [string, st
     fields.push(["progress", `${percent}${plain(progress.message)}`.trim()]);
   }
   if (rayJob !== undefined) fields.push(["Ray job", rayJob.submissionId]);
+  if (snapshot.tags.length > 0) fields.push(["tags", plain(snapshot.tags.join(", "))]);
+  if (Object.keys(snapshot.metadata).length > 0)
+    fields.push(["metadata", plain(JSON.stringify(snapshot.metadata))]);
+  if (snapshot.replayOf !== undefined) fields.push(["replay of", plain(snapshot.replayOf)]);
+  if (snapshot.replayedBy !== undefined) fields.push(["replayed by", plain(snapshot.replayedBy)]);
   const input = JSON.stringify(snapshot.input) ?? "-";
   fields.push(["input", input.length > inputExcerpt ? `${input.slice(0, inputExcerpt)}…` : input]);
   if (error !== undefined) {
@@ -82,7 +92,9 @@ function stateText({ state, cancelRequested }: JobSnapshot, { colors }: Screen):
   return colors.bold(cancelRequested ? `${state} (cancelling)` : state);
 }
 
-function nextOf({ id, state }: JobSnapshot): string {
+function nextOf({ id, state, replayedBy }: JobSnapshot): string {
+  if (replayedBy !== undefined) return `lovage status ${replayedBy}`;
+  if (state === "failed") return `lovage logs ${id}, or lovage dead replay ${id}`;
   if (state === "completed") return `lovage result ${id}`;
   return isEnded(state) ? `lovage logs ${id}` : `lovage logs ${id} --follow`;
 }

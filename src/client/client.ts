@@ -1,34 +1,22 @@
-import { type Duration, toMilliseconds } from "../core/durations.ts";
-import { describeError, LovageError } from "../core/errors.ts";
-import { findQueue, openBroker } from "../queue/broker.ts";
-import { type RedisSettings, withDeadline } from "../queue/connection.ts";
+import { findQueue } from "../queue/broker.ts";
 import type { EnqueueOptions } from "../queue/enqueue-options.ts";
-import { createJobEvents } from "../queue/events.ts";
+import { readFeed } from "../queue/event-feed.ts";
 import { createInspector } from "../queue/inspector.ts";
-import { addJobs, type PreparedJob, prepareJob } from "../queue/producer.ts";
+import type { EventCursor, LiveEvent } from "../queue/live-event.ts";
+import { forgetJob } from "../queue/removal.ts";
 import { readSnapshot } from "../queue/snapshot.ts";
 import { readWorkflowTree, type TreeOptions, type WorkflowNode } from "../queue/workflow-tree.ts";
 import { canvas } from "../task/builtin.ts";
 import type { Canvas } from "../task/canvas.ts";
-import type { Catalogue, TaskManifest, TaskTypes } from "../task/catalogue.ts";
+import type { TaskManifest, TaskTypes } from "../task/catalogue.ts";
 import type { BrokerOperations } from "../task/context.ts";
-import { createEnqueueGate } from "../task/enqueue-hooks.ts";
-import type { EnqueueHooks } from "../task/hooks.ts";
-import { checkCanvas, checkInput, createDirectory } from "./directory.ts";
-import { createHandle, type JobHandle } from "./handle.ts";
-
-export interface ClientOptions {
-  /** A URL (`redis://:password@host:6380`) or its parts. */
-  redis: string | RedisSettings;
-  /** The tasks, to check inputs against the very schemas. Default: what the workers published in Redis. */
-  catalogue?: Catalogue;
-  /** How long a call waits for Redis. Default "10s". */
-  timeout?: Duration;
-  /** Around every call of this client. The first is outermost. */
-  hooks?: readonly EnqueueHooks[];
-  /** Hears of connection faults and of hooks that fail after the fact; the client reconnects by itself. Default: silence. */
-  onError?: (error: Error) => void;
-}
+import { type QueueName, queueNames } from "../task/definition.ts";
+import { type ClientOptions, createConnection, handleOf } from "./connection.ts";
+import { createDeadLetters, type DeadLetters } from "./dead-letters.ts";
+import { checkCanvas } from "./directory.ts";
+import { enqueueAll } from "./enqueuing.ts";
+import type { JobHandle } from "./handle.ts";
+import { endable } from "./iteration.ts";
 
 /** One call for {@link Client.enqueueMany}. */
 export type Call<Tasks extends TaskTypes, Name extends keyof Tasks = keyof Tasks> = {
@@ -38,8 +26,10 @@ export type Call<Tasks extends TaskTypes, Name extends keyof Tasks = keyof Tasks
 /** Enqueues jobs, typed by task name, and follows them. */
 export interface Client<Tasks extends TaskTypes> {
   /**
-   * Puts a job into its task's queue; resolves when Redis has it.
-   * @throws LovageError `TASK_UNKNOWN`, `INPUT_INVALID`, `DATA_TOO_LARGE`, `REDIS_UNAVAILABLE`
+   * Puts a job into its task's queue; resolves when Redis has it, to the job that really exists: with an idempotency or a
+   * deduplication key that may be an earlier one. Calls of one tick share their round trip.
+   * @throws LovageError `TASK_UNKNOWN`, `INPUT_INVALID`, `DATA_TOO_LARGE`, `IDEMPOTENCY_CONFLICT`, `NOT_DURABLE`;
+   * `REDIS_UNAVAILABLE` within the client's timeout: its hint says when the job may have been made all the same
    */
   enqueue<Name extends keyof Tasks & string>(
     task: Name,
@@ -58,6 +48,19 @@ export interface Client<Tasks extends TaskTypes> {
    * @throws LovageError `JOB_NOT_FOUND`, `JOB_AMBIGUOUS`
    */
   get<Output = unknown>(id: string, options?: { queue?: string }): Promise<JobHandle<Output>>;
+  /**
+   * Removes an ended job with its result and log; see {@link JobHandle.forget}.
+   * @throws LovageError `JOB_NOT_ENDED`, `JOB_NOT_FOUND`, `JOB_AMBIGUOUS`
+   */
+  forget(id: string, options?: { queue?: string }): Promise<void>;
+  /**
+   * What happens to all jobs, from now on or from an event's `cursor` on; ends with `break`, `return()` or the client.
+   * However many iterate, each queue is read once. Survives a restart of Redis.
+   * @param options.queues default: all
+   * @throws LovageError `INPUT_INVALID` for a cursor that is none, `REDIS_UNAVAILABLE` when there is no Redis at the start
+   */
+  events(options?: { queues?: readonly QueueName[]; since?: EventCursor }): AsyncIterableIterator<LiveEvent>;
+  readonly deadLetters: DeadLetters;
   /**
    * A workflow and what it called, as a tree.
    * @throws LovageError `JOB_NOT_FOUND`, `JOB_AMBIGUOUS`
@@ -79,92 +82,35 @@ export interface Client<Tasks extends TaskTypes> {
  * await client.close();
  */
 export function createClient<Tasks extends TaskTypes>(options: ClientOptions): Client<Tasks> {
-  const timeout = toMilliseconds(options.timeout ?? "10s", "timeout");
-  const onError = options.onError ?? (() => {});
-  const gate = createEnqueueGate(options.hooks ?? [], (hook, error) =>
-    onError(
-      new LovageError("UNEXPECTED", `the hook ${hook} failed: ${describeError(error)}`, { cause: error }),
-    ),
-  );
-  let opening: ReturnType<typeof open> | undefined;
-
-  async function open() {
-    const broker = await openBroker({ redis: options.redis, connectDeadline: timeout, onError });
-    return {
-      broker,
-      directory: createDirectory(broker, options.catalogue),
-      events: createJobEvents(broker, onError),
-    };
-  }
-
-  async function connected() {
-    opening ??= open();
-    try {
-      return await opening;
-    } catch (error) {
-      // The next call tries again.
-      opening = undefined;
-      throw error;
-    }
-  }
-
-  /** Every call is bounded: a client must not hang on a Redis that went away. */
-  async function bounded<T>(call: (parts: Awaited<ReturnType<typeof open>>) => Promise<T>): Promise<T> {
-    const parts = await connected();
-    return withDeadline(call(parts), timeout, parts.broker.address);
-  }
-
-  function handleOf(
-    parts: Awaited<ReturnType<typeof open>>,
-    job: { id: string; task: string; queue: string },
-  ) {
-    const inTime = <T>(answer: Promise<T>) => withDeadline(answer, timeout, parts.broker.address);
-    return createHandle<never>({ ...parts, inTime }, job);
-  }
-
-  type Parts = Awaited<ReturnType<typeof open>>;
-
-  async function prepareAll(parts: Parts, calls: readonly Call<TaskTypes>[]): Promise<PreparedJob[]> {
-    const jobs: PreparedJob[] = [];
-    for (const { task, input, options: callOptions } of calls) {
-      const entry = await parts.directory.get(task);
-      jobs.push(prepareJob(entry, checkInput(entry, input), callOptions));
-    }
-    return jobs;
-  }
-
-  async function send(parts: Parts, jobs: readonly PreparedJob[]): Promise<JobHandle<never>[]> {
-    await addJobs(parts.broker, jobs);
-    return jobs.map(({ opts, name, queue }) => handleOf(parts, { id: opts.jobId, task: name, queue }));
-  }
-
-  async function enqueueAll(calls: readonly Call<TaskTypes>[]): Promise<JobHandle<never>[]> {
-    if (gate === undefined) return bounded(async (parts) => send(parts, await prepareAll(parts, calls)));
-    // The time that hooks take is not Redis'.
-    const jobs = await bounded((parts) => prepareAll(parts, calls));
-    await gate.before(jobs);
-    const handles = await bounded((parts) => send(parts, jobs));
-    await gate.after(jobs, handles);
-    return handles;
-  }
+  const connection = createConnection(options);
+  const { bounded } = connection;
 
   return {
     async enqueue(task, input, callOptions) {
-      const [handle] = await enqueueAll([toCall(task, input, callOptions)]);
+      const [handle] = await enqueueAll(await connection.parts(), [toCall(task, input, callOptions)]);
       return handle as JobHandle<never>;
     },
     async start(composition, callOptions) {
-      await bounded(({ directory }) => checkCanvas(directory, composition));
-      const [handle] = await enqueueAll([toCall(canvas.name, composition, callOptions)]);
+      const parts = await connection.parts();
+      await parts.inTime(checkCanvas(parts.directory, composition));
+      const [handle] = await enqueueAll(parts, [toCall(canvas.name, composition, callOptions)]);
       return handle as JobHandle<never>;
     },
-    enqueueMany: (calls) => enqueueAll(calls as readonly Call<TaskTypes>[]),
+    enqueueMany: async (calls) => enqueueAll(await connection.parts(), calls as readonly Call<TaskTypes>[]),
     get: (id, { queue: given } = {}) =>
       bounded(async (parts) => {
         const queue = given ?? (await findQueue(parts.broker, id));
         const { task } = await readSnapshot(parts.broker, queue, id);
         return handleOf(parts, { id, task, queue });
       }),
+    forget: (id, { queue } = {}) =>
+      bounded(async ({ broker }) => forgetJob(broker, { id, queue: queue ?? (await findQueue(broker, id)) })),
+    events: ({ queues = queueNames, since } = {}) =>
+      endable(async function* (over) {
+        const { broker, reader } = await connection.parts();
+        yield* readFeed(broker, reader, { queues, since }, over);
+      }),
+    deadLetters: createDeadLetters(connection),
     workflow: (id, { queue, ...treeOptions } = {}) =>
       bounded(async ({ broker }) =>
         readWorkflowTree(broker, queue ?? (await findQueue(broker, id)), id, treeOptions),
@@ -174,12 +120,7 @@ export function createClient<Tasks extends TaskTypes>(options: ClientOptions): C
       redis: () => bounded(({ broker }) => createInspector(broker).redis()),
       queues: () => bounded(({ broker }) => createInspector(broker).queues()),
     },
-    async close() {
-      const parts = await opening?.catch(() => undefined);
-      opening = undefined;
-      await parts?.events.close();
-      await parts?.broker.close();
-    },
+    close: connection.close,
   };
 }
 

@@ -5,9 +5,14 @@ import type { Progress } from "../core/progress.ts";
 import { isEnded, type JobState } from "../core/states.ts";
 import type { Broker } from "../queue/broker.ts";
 import { cancelJob } from "../queue/cancellation.ts";
+import type { EventReader } from "../queue/event-reader.ts";
 import type { JobEvent, JobEvents } from "../queue/events.ts";
+import type { EventCursor, LiveEvent } from "../queue/live-event.ts";
 import { readLog } from "../queue/log.ts";
+import { forgetJob } from "../queue/removal.ts";
 import { isOver, type JobSnapshot, readSnapshot } from "../queue/snapshot.ts";
+import { endable } from "./iteration.ts";
+import { followJob } from "./job-events.ts";
 
 /** One job, as its caller holds it. */
 export interface JobHandle<Output = unknown> {
@@ -20,10 +25,16 @@ export interface JobHandle<Output = unknown> {
   snapshot(): Promise<JobSnapshot>;
   /** Progress as it comes, the present one first; ends when the job does. */
   progress(): AsyncIterableIterator<Progress>;
+  /**
+   * What happens to the job from now on (or from an event's `cursor` on), and then its end, which ends the iteration
+   * too; of a job that has ended already that alone. Survives a restart of Redis.
+   * @throws LovageError `JOB_NOT_FOUND`
+   */
+  events(options?: { since?: EventCursor }): AsyncIterableIterator<LiveEvent>;
   /** Lines of the job's log: those there are, or with `follow` also those that come until the job ends. */
   logs(options?: { follow?: boolean }): AsyncIterableIterator<string>;
   /**
-   * Waits for the job's end.
+   * Waits for the job's end, told by an event or found by a look every 2 s. Of a job with `ignoreResult` it is undefined.
    * @param options.timeout how long at most; default "1h"
    * @throws LovageError the job's own error when it failed, was cancelled or expired; `WAIT_TIMEOUT` when it is not
    * done in time (it goes on); `JOB_NOT_FOUND`
@@ -31,6 +42,11 @@ export interface JobHandle<Output = unknown> {
   result(options?: { timeout?: Duration }): Promise<Output>;
   /** Cancels the job, waiting or running; a Ray job is stopped on the cluster. */
   cancel(reason?: string): Promise<"cancelled" | "cancelling" | "ended">;
+  /**
+   * Removes the ended job with its result and log before retention does.
+   * @throws LovageError `JOB_NOT_ENDED`, `JOB_NOT_FOUND`
+   */
+  forget(): Promise<void>;
 }
 
 /** Node takes a longer timer for one of 1 ms. */
@@ -48,12 +64,13 @@ const lookGrace = 500;
 export interface HandleParts {
   broker: Broker;
   events: JobEvents;
+  reader: EventReader;
   /** @throws LovageError `REDIS_UNAVAILABLE` when the answer does not come within the client's timeout */
   inTime<T>(answer: Promise<T>): Promise<T>;
 }
 
 export function createHandle<Output>(
-  { broker, events, inTime }: HandleParts,
+  { broker, events, reader, inTime }: HandleParts,
   job: { id: string; task: string; queue: string },
 ): JobHandle<Output> {
   const { id, queue } = job;
@@ -96,8 +113,9 @@ export function createHandle<Output>(
     };
     const checkOrFail = () => void check().catch(reject);
     const stop = await events.listen(queue, id, (event) => {
-      if (event.type === "completed") resolve({ output: event.output });
-      else if (event.type === "changed") checkOrFail();
+      // The event of a result that is ignored looks like that of null.
+      if (event.type === "completed" && event.output !== null) resolve({ output: event.output });
+      else if (event.type !== "progress") checkOrFail();
     });
     const timer = setInterval(checkOrFail, lookInterval).unref();
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
@@ -141,6 +159,7 @@ export function createHandle<Output>(
         if (event.type === "completed" || (snapshot !== undefined && isEnded(snapshot.state))) return;
       }
     },
+    events: ({ since } = {}) => endable((over) => followJob(broker, reader, job, since, over)),
     async *logs({ follow = false } = {}) {
       if (!follow) {
         await inTime(look());
@@ -174,6 +193,7 @@ export function createHandle<Output>(
         over.abort("over");
       }
     },
+    forget: () => inTime(forgetJob(broker, { queue, id })),
     cancel: (reason = "cancelled by the caller") => inTime(cancelJob(broker, { queue, id }, reason)),
   };
 }

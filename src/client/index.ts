@@ -3,7 +3,11 @@ export { type ErrorCode, type ErrorRecord, errorCodes, LovageError } from "../co
 export type { Progress } from "../core/progress.ts";
 export { type JobState, jobStates } from "../core/states.ts";
 export type { RedisSettings } from "../queue/connection.ts";
-export type { Deduplication, EnqueueOptions } from "../queue/enqueue-options.ts";
+export type { DeadLetterFilter, DeadState } from "../queue/dead-letters.ts";
+export type { Deduplication } from "../queue/deduplication.ts";
+export type { EnqueueOptions } from "../queue/enqueue-options.ts";
+export type { EventCursor, JobChange, LiveEvent } from "../queue/live-event.ts";
+export type { ReplayOptions } from "../queue/replay.ts";
 export type { JobSnapshot } from "../queue/snapshot.ts";
 export type { TreeOptions, WorkflowNode } from "../queue/workflow-tree.ts";
 export {
@@ -17,5 +21,7 @@ export {
   signature,
 } from "../task/canvas.ts";
 export type { EnqueueHooks, OutgoingCall } from "../task/hooks.ts";
-export { type Call, type Client, type ClientOptions, createClient } from "./client.ts";
+export { type Call, type Client, createClient } from "./client.ts";
+export type { ClientOptions } from "./connection.ts";
+export type { DeadLetterPage, DeadLetters, ReplayCounts } from "./dead-letters.ts";
 export type { JobHandle } from "./handle.ts";

@@ -15,6 +15,7 @@ export const errorCodes = {
   JOB_CANCELLED: { retryable: false, meaning: "Somebody cancelled the job." },
   JOB_EXPIRED: { retryable: false, meaning: "The job was not started before its expiry." },
   JOB_FAILED: { retryable: true, meaning: "The task threw an error without a code of its own." },
+  JOB_NOT_DEAD: { retryable: false, meaning: "The job completed, so it is no dead letter." },
   JOB_NOT_ENDED: { retryable: false, meaning: "The job has not ended, so this cannot be done to it yet." },
   JOB_NOT_FOUND: {
     retryable: false,

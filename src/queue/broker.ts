@@ -1,5 +1,5 @@
-import { Queue } from "bullmq";
-import type { Redis } from "ioredis";
+import type { Queue } from "bullmq";
+import type { Redis, RedisOptions } from "ioredis";
 import { LovageError } from "../core/errors.ts";
 import { queueNames } from "../task/definition.ts";
 import {
@@ -12,6 +12,7 @@ import {
   toRedisSettings,
 } from "./connection.ts";
 import { createKeys, type Keys } from "./keys.ts";
+import { createQueues } from "./queues.ts";
 import { type ScriptCommands, withScripts } from "./scripts.ts";
 
 export interface BrokerOptions {
@@ -33,8 +34,8 @@ export interface Broker {
   readonly address: string;
   /** The BullMQ queue of a name; made at the first call. */
   queue(name: string): Queue;
-  /** A further connection, for what blocks or subscribes. */
-  duplicate(): Redis;
+  /** A further connection, for what blocks, subscribes or must not be repeated. */
+  duplicate(options?: Pick<RedisOptions, "maxRetriesPerRequest" | "enableOfflineQueue">): Redis;
   close(): Promise<void>;
 }
 
@@ -55,30 +56,22 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     throw error;
   }
   const keys = createKeys(settings.prefix ?? defaultPrefix);
-  const queues = new Map<string, Queue>();
+  const queues = createQueues(redis, keys.prefix, onError);
   let closing: Promise<void> | undefined;
   return {
     redis,
     settings,
     keys,
     address: redisAddress(settings),
-    queue(name) {
-      let queue = queues.get(name);
-      if (queue === undefined) {
-        queue = new Queue(name, { connection: redis, prefix: keys.prefix });
-        queue.on("error", onError);
-        queues.set(name, queue);
-      }
-      return queue;
-    },
-    duplicate() {
-      const further = createRedis(settings);
+    queue: queues.queue,
+    duplicate(overrides) {
+      const further = createRedis(settings, overrides);
       further.on("error", onError);
       return further;
     },
     close() {
       closing ??= (async () => {
-        await Promise.all([...queues.values()].map((queue) => queue.close()));
+        await queues.close();
         redis.disconnect();
       })();
       return closing;
@@ -112,6 +105,6 @@ export function jobNotFound(id: string): LovageError {
   return new LovageError("JOB_NOT_FOUND", `no job has the id ${JSON.stringify(id)}`, {
     field: "id",
     value: id,
-    hint: "check the id; jobs that ended long ago are removed (RESULT_AGE, FAILURE_AGE)",
+    hint: "check the id; jobs that ended long ago are removed (RESULT_AGE, FAILURE_AGE), and so is one whose place a debounced call took",
   });
 }

@@ -34,12 +34,16 @@ export function redisAddress(settings: RedisSettings): string {
  * An unconnected client. Commands wait while Redis is away (`maxRetriesPerRequest: null`, which BullMQ demands of its
  * blocking connections); callers that must not wait bound their calls with {@link withDeadline}.
  */
-export function createRedis(settings: RedisSettings): Redis {
+export function createRedis(
+  settings: RedisSettings,
+  overrides: Pick<RedisOptions, "maxRetriesPerRequest" | "enableOfflineQueue"> = {},
+): Redis {
   const options: Omit<RedisOptions, "replyMapping"> = {
     lazyConnect: true,
     maxRetriesPerRequest: null,
     retryStrategy: (tries) => Math.min(50 * 2 ** Math.min(tries, 6), 2000),
     connectTimeout: 5000,
+    ...overrides,
   };
   const tls = settings.tls === true || settings.url?.startsWith("rediss:") === true;
   if (tls) options.tls = settings.ca === undefined ? {} : { ca: settings.ca };
@@ -126,12 +130,13 @@ function isRefusal(error: unknown): boolean {
   return error instanceof Error && /WRONGPASS|NOAUTH|NOPERM|invalid password/i.test(error.message);
 }
 
-function unavailable(address: string, cause: unknown): LovageError {
+/** The error of a Redis that does not answer, or refuses. */
+export function unavailable(address: string, cause: unknown, hint?: string): LovageError {
   const why = cause === undefined ? "no answer" : describeError(cause);
   return new LovageError("REDIS_UNAVAILABLE", `Redis at ${address} cannot be used: ${why}`, {
     cause,
     hint: isRefusal(cause)
       ? "check the password in REDIS_URL or REDIS_PASSWORD"
-      : "check that it runs, and REDIS_URL or REDIS_HOST and REDIS_PORT",
+      : (hint ?? "check that it runs, and REDIS_URL or REDIS_HOST and REDIS_PORT"),
   });
 }

@@ -1,20 +1,12 @@
 import type { JobsOptions } from "bullmq";
 import { type Duration, toMilliseconds } from "../core/durations.ts";
 import { LovageError } from "../core/errors.ts";
+import { suggestion } from "../core/suggestion.ts";
 import type { CallMeta, Continuation } from "../task/codec.ts";
 import { type QueueName, queueNames } from "../task/definition.ts";
 import { readTimeLimits } from "../task/limits.ts";
-
-/**
- * What becomes of a call while another one with the same key has not ended:
- * - `skip`: it is dropped, and its handle is the other job's;
- * - `throttle`: it is dropped when the other was made less than `ttl` ago, ended or not;
- * - `debounce`: it takes the place of the other as long as that waits for its time; each call begins the wait of `ttl` anew;
- * - `keep-last`: while the other runs, the newest of such calls is kept and runs after it.
- */
-export type Deduplication =
-  | { key: string; mode?: "skip" | "keep-last" }
-  | { key: string; mode: "throttle" | "debounce"; ttl: Duration };
+import { type Deduplication, readDeduplication } from "./deduplication.ts";
+import { sizeOf } from "./size.ts";
 
 /** What a call may ask for besides its input. */
 export interface EnqueueOptions {
@@ -41,14 +33,15 @@ export interface EnqueueOptions {
   /** Instead of the task's own; see `timeLimit` of a task's definition. */
   timeLimit?: Duration;
   /**
-   * The same key and the same input within `lifetime` (default "1d"): the same job, whatever became of it. The same key
+   * The same key and the same input (as JSON, whatever the order of its fields) within `lifetime` (default "1d"): the same job, whatever became of it. The same key
    * with another input is refused with `IDEMPOTENCY_CONFLICT`. Keys are the task's own.
    */
   idempotencyKey?: string | { key: string; lifetime?: Duration };
+  /** What becomes of the call while another of the same task and key has not ended. */
   deduplication?: Deduplication;
   /** Up to 20 words to find the job by, of up to 100 characters. */
   tags?: readonly string[];
-  /** Kept with the job for whoever looks at it. */
+  /** Kept with the job for whoever looks at it; up to 16 KiB of JSON. */
   metadata?: Readonly<Record<string, unknown>>;
   /** Checks the result and drops it. */
   ignoreResult?: boolean;
@@ -63,9 +56,35 @@ export interface EnqueueOptions {
   confirm?: "memory" | "disk";
 }
 
+/** The largest metadata, in bytes of JSON. */
+const maxMetadataBytes = 16 * 1024;
+
+const optionNames = {
+  id: true,
+  delay: true,
+  at: true,
+  expires: true,
+  priority: true,
+  queue: true,
+  attempts: true,
+  backoff: true,
+  maxBackoff: true,
+  softTimeLimit: true,
+  timeLimit: true,
+  idempotencyKey: true,
+  deduplication: true,
+  tags: true,
+  metadata: true,
+  ignoreResult: true,
+  onSuccess: true,
+  onFailure: true,
+  confirm: true,
+} satisfies Record<keyof EnqueueOptions, true>;
+
 /** The options that BullMQ knows. @throws LovageError `INPUT_INVALID` */
-export function readJobOptions(options: EnqueueOptions): JobsOptions {
+export function readJobOptions(task: string, options: EnqueueOptions): JobsOptions {
   const opts: JobsOptions = {};
+  for (const name in options) if (!Object.hasOwn(optionNames, name)) throw unknownOption(name);
   const { priority = 0, queue, attempts } = options;
   checkWhole("priority", priority, 0, 9);
   if (priority > 0) opts.priority = priority;
@@ -74,7 +93,10 @@ export function readJobOptions(options: EnqueueOptions): JobsOptions {
     throw refused("queue", queue, `use one of ${queueNames.join(", ")}`);
   const delay = readDelay(options);
   if (delay !== undefined) opts.delay = delay;
-  return opts;
+  if (options.confirm !== undefined && options.confirm !== "disk" && options.confirm !== "memory")
+    throw refused("confirm", options.confirm, 'use "memory" or "disk"');
+  if (options.deduplication === undefined) return opts;
+  return { ...opts, ...readDeduplication(task, options.deduplication, delay !== undefined) };
 }
 
 /** What the worker must know of the call. @throws LovageError `INPUT_INVALID` */
@@ -82,6 +104,9 @@ export function readCallMeta(options: EnqueueOptions): CallMeta {
   const { expires, tags, metadata, ignoreResult, onSuccess, onFailure } = options;
   const { soft, hard } = readTimeLimits(options);
   if (tags !== undefined) checkTags(tags);
+  if (metadata !== undefined) checkMetadata(metadata);
+  if (onSuccess !== undefined) checkContinuation("onSuccess", onSuccess);
+  if (onFailure !== undefined) checkContinuation("onFailure", onFailure);
   return {
     ...(expires !== undefined && { expiresAt: readMoment(expires, "expires") }),
     ...(soft !== undefined && { softTimeLimit: soft }),
@@ -116,8 +141,31 @@ function readBackoff(backoff: Duration, maxBackoff: Duration = "10m"): { delay: 
 }
 
 function checkTags(tags: readonly string[]): void {
-  const fit = tags.length <= 20 && tags.every((tag) => tag.length >= 1 && tag.length <= 100);
+  const fit =
+    Array.isArray(tags) &&
+    tags.length <= 20 &&
+    tags.every((tag) => typeof tag === "string" && tag.length >= 1 && tag.length <= 100);
   if (!fit) throw refused("tags", tags, "use up to 20 tags of 1 to 100 characters");
+}
+
+function checkMetadata(metadata: Readonly<Record<string, unknown>>): void {
+  if (typeof metadata !== "object" || metadata === null || Array.isArray(metadata))
+    throw refused("metadata", metadata, "use an object");
+  sizeOf(metadata, "metadata", maxMetadataBytes, "keep what is larger elsewhere, and its place here");
+}
+
+function checkContinuation(field: string, { task, into }: Continuation): void {
+  if (typeof task !== "string") throw refused(`${field}.task`, task, "name a task");
+  if (into !== undefined && (typeof into !== "string" || into === ""))
+    throw refused(`${field}.into`, into, "name the field of the input in which the result is put");
+}
+
+function unknownOption(name: string): LovageError {
+  const near = suggestion(name, Object.keys(optionNames));
+  return new LovageError("INPUT_INVALID", `there is no option ${JSON.stringify(name)} of a call`, {
+    field: name,
+    hint: near === undefined ? `there are: ${Object.keys(optionNames).join(", ")}` : `did you mean ${near}?`,
+  });
 }
 
 function checkWhole(field: string, value: number, least: number, most: number): void {

@@ -7,6 +7,16 @@ export interface Keys {
   /** Hash: task name → manifest. */
   readonly manifests: string;
   memory(task: string, key: string): string;
+  /** Hash: the job that was made for an idempotency key. */
+  idempotency(task: string, key: string): string;
+  /** BullMQ's key of the job that has a deduplication key now. */
+  deduplication(queue: string, id: string): string;
+  /** BullMQ's list of the jobs that run. */
+  active(queue: string): string;
+  /** BullMQ's stream of a queue's events. */
+  events(queue: string): string;
+  /** BullMQ's sorted set of the jobs that failed, by the time of their end. */
+  failed(queue: string): string;
   /** Set of the submission ids of Ray jobs that must stop. */
   readonly rayStops: string;
   /** Channel on which cancellations are announced. */
@@ -21,6 +31,11 @@ export function createKeys(prefix: string): Keys {
     logs: (queue, id) => `${prefix}:${queue}:${id}:logs`,
     manifests: `${prefix}:tasks`,
     memory: (task, key) => `${prefix}:memory:${task}:${key}`,
+    idempotency: (task, key) => `${prefix}:idempotency:${task}:${key}`,
+    deduplication: (queue, id) => `${prefix}:${queue}:de:${id}`,
+    active: (queue) => `${prefix}:${queue}:active`,
+    events: (queue) => `${prefix}:${queue}:events`,
+    failed: (queue) => `${prefix}:${queue}:failed`,
     rayStops: `${prefix}:ray-stops`,
     cancellations: `${prefix}:cancellations`,
   };
@@ -36,6 +51,8 @@ export const jobFields = {
   rayJob: "lovage:ray",
   /** How far the Ray job's log is mirrored: the submission id and a number of characters. */
   logCursor: "lovage:log-cursor",
+  /** JSON of the last job that this dead one was made into again: its number, id, queue, input's fingerprint. */
+  replay: "lovage:replay",
   /** How many lines were ever written to the job's log, trimmed ones included. */
   logLines: "lovage:log-lines",
   /** JSON of a workflow's History. */

@@ -3,8 +3,10 @@ import { type JobsOptions, QueueKeys } from "bullmq";
 import { LovageError } from "../core/errors.ts";
 import { type Call, encodeCall } from "../task/codec.ts";
 import type { RetryPolicy } from "../task/definition.ts";
-import type { Broker } from "./broker.ts";
 import { type EnqueueOptions, readCallMeta, readJobOptions } from "./enqueue-options.ts";
+import { type Idempotency, readIdempotency } from "./idempotency.ts";
+import type { Queues } from "./queues.ts";
+import { sizeOf } from "./size.ts";
 
 /** The part of a task that enqueuing needs. */
 export interface Target {
@@ -19,6 +21,9 @@ export interface PreparedJob {
   name: string;
   data: Call;
   opts: JobsOptions & { jobId: string };
+  idempotency?: Idempotency;
+  /** Whether it must be confirmed to be on disk. */
+  onDisk?: boolean;
 }
 
 /** The largest input, in bytes of JSON: Redis keeps each waiting job in memory. */
@@ -35,39 +40,37 @@ export function prepareJob(
   options: EnqueueOptions = {},
   derivedId?: string,
 ): PreparedJob {
-  const size = Buffer.byteLength(JSON.stringify(input) ?? "");
-  if (size > maxInputBytes) {
-    throw new LovageError(
-      "DATA_TOO_LARGE",
-      `the input of ${target.name} has ${size} bytes, more than ${maxInputBytes}`,
-      {
-        field: "input",
-        value: size,
-        hint: "write it to a file and pass the file's path",
-      },
-    );
-  }
+  sizeOf(input, "input", maxInputBytes, "write it to a file and pass the file's path");
   if (options.id !== undefined) checkId(options.id);
   const { queue = target.queue, attempts = target.retry.attempts } = options;
   const opts: PreparedJob["opts"] = {
-    ...readJobOptions(options),
+    ...readJobOptions(target.name, options),
     jobId: derivedId ?? options.id ?? randomUUID(),
     attempts,
     // The worker computes the delay from the call's or the task's policy: see backoffStrategy in the consumer.
     backoff: { type: "task" },
   };
-  return { queue, name: target.name, data: encodeCall(input, readCallMeta(options)), opts };
+  const job: PreparedJob = {
+    queue,
+    name: target.name,
+    data: encodeCall(input, readCallMeta(options)),
+    opts,
+  };
+  if (options.idempotencyKey !== undefined) job.idempotency = readIdempotency(options.idempotencyKey, input);
+  if (options.confirm === "disk") job.onDisk = true;
+  return job;
 }
 
-/** Puts jobs into their queues, in one round trip a queue. Resolves when Redis has them. */
-export async function addJobs(broker: Broker, jobs: readonly PreparedJob[]): Promise<void> {
-  const [first] = jobs;
-  if (first !== undefined && jobs.length === 1) {
-    await broker.queue(first.queue).add(first.name, first.data, first.opts);
-    return;
-  }
-  const byQueue = Map.groupBy(jobs, (job) => job.queue);
-  await Promise.all([...byQueue].map(([queue, group]) => broker.queue(queue).addBulk(group)));
+/** Puts jobs into their queues, as they are. Resolves when Redis has them. */
+export async function addJobs(queues: Pick<Queues, "queue">, jobs: readonly PreparedJob[]): Promise<void> {
+  // Commands of one tick share their round trip; a bulk of BullMQ's is slower, and fails as a whole.
+  await Promise.all(jobs.map((job) => addJob(queues, job)));
+}
+
+/** @returns the id of the job that is there: another one's where a deduplication key has it */
+export async function addJob(queues: Pick<Queues, "queue">, job: PreparedJob): Promise<string> {
+  const { id } = await queues.queue(job.queue).add(job.name, job.data, job.opts);
+  return id ?? job.opts.jobId;
 }
 
 /** BullMQ keeps a queue's own keys beside its jobs: a job of such an id would overwrite one. */

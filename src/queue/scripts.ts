@@ -105,6 +105,42 @@ const sources = {
       redis.call("hset", KEYS[1], "data", ARGV[1])
       return 1`,
   },
+  /**
+   * Claims the next replay of a dead job. A claim whose job was not added yet is given again to the same input.
+   * Arguments: field, what the id begins with, the input's fingerprint, queue, "1" to replay what was replayed.
+   * Returns [1 to add | 0 added already with this input, id, queue, record]; [2, id] when added with another input; [-1].
+   */
+  lovageClaimReplay: {
+    numberOfKeys: 1,
+    lua: `
+      if redis.call("exists", KEYS[1]) == 0 then return { -1 } end
+      local found = redis.call("hget", KEYS[1], ARGV[1])
+      local last = found and cjson.decode(found) or { n = 0 }
+      if found then
+        local same = last.hash == ARGV[3]
+        if not last.added then
+          if same then return { 1, last.id, last.queue, found } end
+        elseif ARGV[5] ~= "1" then
+          if same then return { 0, last.id, last.queue, found } end
+          return { 2, last.id }
+        end
+      end
+      local n = last.n + 1
+      local id = ARGV[2] .. "~replay-" .. n
+      local record = cjson.encode({ n = n, id = id, queue = ARGV[4], hash = ARGV[3] })
+      redis.call("hset", KEYS[1], ARGV[1], record)
+      return { 1, id, ARGV[4], record }`,
+  },
+  /** Notes that a claimed replay was added, unless a later one was claimed meanwhile. */
+  lovageReplayed: {
+    numberOfKeys: 1,
+    lua: `
+      if redis.call("hget", KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+      local record = cjson.decode(ARGV[2])
+      record.added = true
+      redis.call("hset", KEYS[1], ARGV[1], cjson.encode(record))
+      return 1`,
+  },
 } as const;
 
 /** The scripts as commands of the client. */
@@ -123,6 +159,15 @@ export interface ScriptCommands {
   ): Promise<number>;
   lovageCancel(job: string, field: string, value: string): Promise<string | number>;
   lovageSetData(job: string, data: string): Promise<number>;
+  lovageClaimReplay(
+    job: string,
+    field: string,
+    idBeginning: string,
+    hash: string,
+    queue: string,
+    again: "0" | "1",
+  ): Promise<[number, string, string, string]>;
+  lovageReplayed(job: string, field: string, record: string): Promise<number>;
   lovageWake(...args: string[]): Promise<number>;
   lovageSweep(...args: string[]): Promise<number>;
 }

@@ -2,7 +2,7 @@ import type { ErrorRecord } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import { type Progress, toProgress } from "../core/progress.ts";
 import type { JobState } from "../core/states.ts";
-import type { Call } from "../task/codec.ts";
+import type { Call, CallMeta } from "../task/codec.ts";
 import type { History } from "../task/replay.ts";
 import { type Broker, jobNotFound } from "./broker.ts";
 import { jobFields } from "./keys.ts";
@@ -14,6 +14,17 @@ export interface RayJobRecord {
   attempt: number;
   /** The cluster's session when it was submitted. */
   sessionName: string;
+}
+
+/** How a dead job remembers what was made of it: see `lovageClaimReplay`. */
+export interface ReplayRecord {
+  /** How many replays there were. */
+  n: number;
+  id: string;
+  queue: string;
+  /** Fingerprint of the input. */
+  hash: string;
+  added?: boolean;
 }
 
 /** All that is known of a job at one moment. */
@@ -33,7 +44,7 @@ export interface JobSnapshot {
   /** Name of the worker that took it last. */
   worker: string | undefined;
   input: unknown;
-  /** Present when completed. */
+  /** Present when completed; undefined for a job with `ignoreResult`. */
   output: unknown;
   /** Why the last attempt failed; also set while a next attempt waits. */
   error: ErrorRecord | undefined;
@@ -44,6 +55,8 @@ export interface JobSnapshot {
   metadata: Readonly<Record<string, unknown>>;
   /** The dead job that this one was made from. */
   replayOf: string | undefined;
+  /** The job that this dead one was made into, the last time. */
+  replayedBy: string | undefined;
 }
 
 /** @throws LovageError `JOB_NOT_FOUND` */
@@ -52,15 +65,27 @@ export async function readSnapshot(broker: Broker, queue: string, id: string): P
   const bullState = await broker.queue(queue).getJobState(id);
   const hash = await broker.redis.hgetall(broker.keys.job(queue, id));
   if (hash["name"] === undefined) throw jobNotFound(id);
-  const data = parse(hash["data"]) as Partial<Call> | undefined;
-  const opts = parse(hash["opts"]) as { attempts?: number } | undefined;
+  return toSnapshot({ queue, id }, bullState, hash);
+}
+
+/** The snapshot that a job's hash holds; others may have written it, so nothing in it is taken for granted. */
+export function toSnapshot(
+  { queue, id }: { queue: string; id: string },
+  bullState: string,
+  hash: Record<string, string>,
+): JobSnapshot {
+  const data = parse(hash["data"]) as Partial<Call> | null | undefined;
+  const opts = parse(hash["opts"]) as { attempts?: number } | null | undefined;
+  const meta = (isRecord(data?.meta) ? data.meta : {}) as CallMeta;
+  const replay = parse(hash[jobFields.replay]) as ReplayRecord | undefined;
   const error = readError(hash);
   const cancelRequested = hash[jobFields.cancel] !== undefined;
   const state = toState(bullState, error, cancelRequested);
   const made = Number(hash["atm"] ?? 0);
+  const result = state === "completed" && meta.ignoreResult !== true;
   return {
     id,
-    task: hash["name"],
+    task: hash["name"] ?? "",
     queue,
     state,
     attempt: state === "active" ? made + 1 : made,
@@ -69,18 +94,19 @@ export async function readSnapshot(broker: Broker, queue: string, id: string): P
       hash["progress"] === undefined || hash["progress"] === "0"
         ? undefined
         : toProgress(parse(hash["progress"])),
-    enqueuedAt: new Date(Number(hash["timestamp"])),
+    enqueuedAt: new Date(Number(hash["timestamp"] ?? 0)),
     startedAt: workflowStart(hash[jobFields.history]) ?? toDate(hash["processedOn"]),
     endedAt: toDate(hash["finishedOn"]),
     worker: hash["pb"],
     input: data?.input,
-    output: state === "completed" ? parse(hash["returnvalue"]) : undefined,
+    output: result ? parse(hash["returnvalue"]) : undefined,
     error: state === "completed" ? undefined : error,
     cancelRequested,
     rayJob: parse(hash[jobFields.rayJob]) as RayJobRecord | undefined,
-    tags: data?.meta?.tags ?? [],
-    metadata: data?.meta?.metadata ?? {},
-    replayOf: data?.meta?.replayOf,
+    tags: Array.isArray(meta.tags) ? meta.tags.filter((tag) => typeof tag === "string") : [],
+    metadata: isRecord(meta.metadata) ? meta.metadata : {},
+    replayOf: typeof meta.replayOf === "string" ? meta.replayOf : undefined,
+    replayedBy: replay?.added === true ? replay.id : undefined,
   };
 }
 
@@ -95,8 +121,11 @@ export async function isOver(broker: Broker, queue: string, id: string): Promise
   return typeof finishedOn === "string" || typeof cancel === "string";
 }
 
-function readError(hash: Record<string, string>): ErrorRecord | undefined {
-  const record = parse(hash[jobFields.error]) as ErrorRecord | undefined;
+/** Why a job failed, from the fields of its hash. */
+export function readError(hash: Record<string, string | undefined>): ErrorRecord | undefined {
+  const found = parse(hash[jobFields.error]);
+  const record =
+    isRecord(found) && typeof found["code"] === "string" ? (found as unknown as ErrorRecord) : undefined;
   const reason = hash["failedReason"];
   // BullMQ itself fails a job whose workers died too often; it knows no codes.
   if (reason?.includes("stalled more than allowable limit")) {
@@ -110,7 +139,12 @@ function readError(hash: Record<string, string>): ErrorRecord | undefined {
   return { code: "JOB_FAILED", message: reason, retryable: false };
 }
 
-function toState(bullState: string, error: ErrorRecord | undefined, cancelRequested: boolean): JobState {
+/** A job's state, from BullMQ's and what Lovage noted with it. */
+export function toState(
+  bullState: string,
+  error: ErrorRecord | undefined,
+  cancelRequested: boolean,
+): JobState {
   switch (bullState) {
     case "active":
     case "completed":
@@ -138,4 +172,8 @@ function toDate(text: string | undefined): Date | undefined {
 function parse(text: string | undefined): unknown {
   const value = text === undefined ? undefined : parseJson(text);
   return value === undefined ? text : value;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

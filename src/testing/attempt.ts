@@ -46,7 +46,12 @@ export interface TestJob extends Omit<Delivery, "data"> {
 }
 
 /** Runs one attempt through the very steps of a worker, without Redis. Limits of rate and concurrency do not hold. */
-export async function runAttempt(job: TestJob, ground: Ground, records: RunRecords): Promise<Outcome> {
+export async function runAttempt(
+  job: TestJob,
+  ground: Ground,
+  records: RunRecords,
+  told: () => void = () => {},
+): Promise<Outcome> {
   // As it comes out of Redis: what JSON cannot carry is gone.
   const delivery: Delivery = { ...job, data: JSON.parse(JSON.stringify(job.call)) };
   const { dependencies = {} as Dependencies, workerName = "test" } = ground.overrides;
@@ -56,7 +61,7 @@ export async function runAttempt(job: TestJob, ground: Ground, records: RunRecor
     onFault: (hook, error) =>
       records.logged.push({ level: "error", fields: { hook, err: error }, message: "a hook failed" }),
   });
-  const context = (attempt: Attempt) => contextOf(attempt, ground, records);
+  const context = (attempt: Attempt) => contextOf(attempt, ground, records, told);
   const executors: Executors<Delivery> = {
     catalogue: ground.catalogue,
     context,
@@ -90,6 +95,7 @@ function contextOf(
   { task, call, delivery, signals }: Attempt,
   ground: Ground,
   records: RunRecords,
+  told: () => void,
 ): TaskContext {
   let ran = false;
   const context = createTestContext(
@@ -97,6 +103,7 @@ function contextOf(
       job: jobFacts(delivery, call.meta),
       signal: signals.task,
       records,
+      told,
       memory: ground.memory(task.name),
       enqueue: (...request) => ground.enqueue(call.meta.headers, ...request),
       ray: {

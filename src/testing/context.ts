@@ -42,6 +42,8 @@ export interface ContextParts {
   job: TaskContext["job"];
   signal: AbortSignal;
   records: RunRecords;
+  /** Wakes those who follow the records. */
+  told: () => void;
   memory: TaskMemory;
   enqueue: TaskContext["enqueue"];
   ray: TaskContext["ray"];
@@ -52,14 +54,20 @@ export function createRecords(): RunRecords {
 }
 
 export function createTestContext(parts: ContextParts, overrides: ContextOverrides = {}): TaskContext {
-  const { records } = parts;
+  const { records, told } = parts;
   return {
     job: parts.job,
     worker: { name: overrides.workerName ?? "test" },
     signal: parts.signal,
     logger: createRecordingLogger(records),
-    progress: async (progress) => void records.progress.push(toProgress(progress)),
-    log: async (line) => void records.logs.push(line),
+    async progress(progress) {
+      records.progress.push(toProgress(progress));
+      told();
+    },
+    async log(line) {
+      records.logs.push(line);
+      told();
+    },
     enqueue: parts.enqueue,
     retry: (options) => new RetryRequest(options),
     dependencies: overrides.dependencies ?? ({} as Dependencies),

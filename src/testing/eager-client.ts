@@ -65,7 +65,7 @@ export function createEagerClient<const Definitions extends readonly AnyTask[]>(
   const memories = new Map<string, TaskMemory>();
   const enqueued = createEnqueuedCalls();
   const keyed = createKeyedJobs(clock.now);
-  const faults = { workerName: overrides.workerName ?? "test" };
+  const { workerName = "test" } = overrides;
   const gate = createEnqueueGate(hooks, () => {});
   const ground: Ground = {
     catalogue: catalogue as unknown as Catalogue,
@@ -161,7 +161,7 @@ export function createEagerClient<const Definitions extends readonly AnyTask[]>(
   function attemptOf(job: EagerJob): Promise<Outcome> {
     const { id, task, queue, call, attempt, attempts, enqueuedAt, controller } = job;
     const delivery = { id, task, queue, call, attempt, attempts, enqueuedAt, signal: controller.signal };
-    return runAttempt({ ...delivery, firstStart: attempt === 1 }, ground, job.records);
+    return runAttempt({ ...delivery, firstStart: attempt === 1 }, ground, job.records, () => change(job, {}));
   }
 
   async function end(job: EagerJob, outcome: Outcome): Promise<void> {
@@ -207,7 +207,12 @@ export function createEagerClient<const Definitions extends readonly AnyTask[]>(
   }
 
   const handleOf = (job: EagerJob) =>
-    createEagerHandle(job, { ...faults, cancel }) satisfies JobHandle as JobHandle<never>;
+    createEagerHandle(job, {
+      workerName,
+      cancel,
+      forget,
+      now: clock.now,
+    }) satisfies JobHandle as JobHandle<never>;
 
   const client: EagerClient<TaskTypes> = {
     clock,

@@ -1,17 +1,30 @@
 import type { JobHandle } from "../client/handle.ts";
 import { type Duration, toMilliseconds } from "../core/durations.ts";
 import { LovageError } from "../core/errors.ts";
+import type { LiveEvent } from "../queue/live-event.ts";
 import { type EagerJob, hasEnded, snapshotOf } from "./eager-job.ts";
 
 /** What a handle of the eager client can do. */
 export type EagerHandle<Output = unknown> = Pick<
   JobHandle<Output>,
-  "id" | "task" | "queue" | "state" | "snapshot" | "progress" | "logs" | "result" | "cancel"
+  | "id"
+  | "task"
+  | "queue"
+  | "state"
+  | "snapshot"
+  | "progress"
+  | "events"
+  | "logs"
+  | "result"
+  | "cancel"
+  | "forget"
 >;
 
 export interface EagerHandleParts {
   workerName: string;
   cancel(job: EagerJob, reason: string): "cancelled" | "cancelling" | "ended";
+  forget(job: EagerJob): void;
+  now(): number;
 }
 
 export function createEagerHandle<Output>(job: EagerJob, parts: EagerHandleParts): EagerHandle<Output> {
@@ -32,6 +45,7 @@ export function createEagerHandle<Output>(job: EagerJob, parts: EagerHandleParts
     state: async () => job.state,
     snapshot: async () => snapshotOf(job, parts.workerName),
     progress: () => follow(job.records.progress),
+    events: (options) => liveEvents(job, parts.now, options?.since),
     logs: ({ follow: on = false } = {}) => (on ? follow(job.records.logs) : all(job.records.logs)),
     async result({ timeout = "1h" } = {}) {
       if (job.state === "active") await endOf(job, timeout);
@@ -45,7 +59,41 @@ export function createEagerHandle<Output>(job: EagerJob, parts: EagerHandleParts
       });
     },
     cancel: async (reason = "cancelled by the caller") => parts.cancel(job, reason),
+    async forget() {
+      if (hasEnded(job)) return parts.forget(job);
+      throw new LovageError("JOB_NOT_ENDED", `job ${job.id} is ${job.state}`, { field: "id", value: job.id });
+    },
   };
+}
+
+/** What happens from now on, and the end; of a job that has ended that alone. */
+async function* liveEvents(
+  job: EagerJob,
+  now: () => number,
+  since: string | undefined,
+): AsyncGenerator<LiveEvent> {
+  if (since !== undefined) {
+    const hint = "begin to iterate before the job runs";
+    throw new LovageError("INPUT_INVALID", "the eager client keeps no events", { field: "since", hint });
+  }
+  const { id, task, queue } = job;
+  const happening = () => ({ id, task, queue, at: new Date(now()), cursor: "" });
+  let told = job.records.progress.length;
+  for (let state = job.state; ; state = job.state) {
+    const { promise } = job.changed;
+    for (; told < job.records.progress.length; told += 1) {
+      const progress = job.records.progress[told];
+      if (progress !== undefined) yield { ...happening(), type: "progress", progress };
+    }
+    if (state === "completed") yield { ...happening(), type: state, output: job.output };
+    if (state === "failed" || state === "cancelled" || state === "expired") {
+      const { code = "JOB_FAILED", message = "" } = job.error ?? {};
+      yield { ...happening(), type: state, error: { code, message } };
+    }
+    if (hasEnded(job) && job.state === state) return;
+    if (job.state === state) await promise;
+    if (job.state === "active" && state !== "active") yield { ...happening(), type: "active" };
+  }
 }
 
 async function* all<T>(list: readonly T[]): AsyncGenerator<T> {

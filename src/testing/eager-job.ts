@@ -80,5 +80,6 @@ export function snapshotOf(job: EagerJob, workerName: string): JobSnapshot {
     tags: meta.tags ?? [],
     metadata: meta.metadata ?? {},
     replayOf: meta.replayOf,
+    replayedBy: undefined,
   };
 }

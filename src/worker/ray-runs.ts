@@ -9,8 +9,10 @@ export interface RayRuns {
   run(attempt: Attempt<HeldJob>, program: RayProgram, input: unknown): Promise<unknown>;
   /** Whether the job waits for a Ray job now. */
   waits(job: object): boolean;
-  /** At the attempt's end: stops a Ray job that the task left behind. Tells whether there was any. */
-  end(job: HeldJob): Promise<boolean>;
+  /** Whether the job's attempt ran one. */
+  ran(job: object): boolean;
+  /** At the attempt's end: stops a Ray job that the task left behind. */
+  end(job: HeldJob): Promise<void>;
 }
 
 type Start = (
@@ -52,13 +54,13 @@ export function createRayRuns(start: Start): RayRuns {
       return result;
     },
     waits: (job) => runs.get(job)?.waits === true,
+    ran: (job) => runs.has(job),
     async end(job) {
       const entry = runs.get(job);
-      if (entry === undefined) return false;
+      if (entry === undefined) return;
       runs.delete(job);
       entry.left.abort(new LovageError("JOB_CANCELLED", "the task ended without waiting for its Ray job"));
       await entry.running.catch(() => {});
-      return true;
     },
   };
 }

@@ -128,8 +128,10 @@ export function createWorker(options: WorkerOptions): Service {
   async function run(job: HeldJob): Promise<Outcome> {
     const begun = performance.now();
     const decided = await execute(job, executors);
-    const ranProgram = await rayRuns.end(job);
-    if (ranProgram && decided.type === "completed") await leaveToReaper(job);
+    if (rayRuns.ran(job)) {
+      await rayRuns.end(job);
+      if (decided.type === "completed") await leaveToReaper(job);
+    }
     const outcome = isFinal(decided) ? await tidyUp(job, decided) : decided;
     if (runHooks !== undefined) await runHooks.ended(job, outcome);
     report(job, outcome, Math.round(performance.now() - begun));

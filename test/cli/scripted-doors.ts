@@ -35,6 +35,7 @@ interface Settings extends Partial<Omit<CliDoors, "stdout" | "stderr">> {
   stdin?: AsyncIterable<unknown>;
   /** Both streams are a terminal of so many columns, with colours. */
   terminal?: number;
+  onStdout?: (text: string) => void;
   onStderr?: (text: string) => void;
 }
 
@@ -42,7 +43,7 @@ export const jobId = "11111111-2222-3333-4444-555555555555";
 
 /** Runs the command line behind scripted doors. */
 export async function lovage(args: readonly string[], settings: Settings = {}): Promise<Ended> {
-  const { script = {}, terminal, onStderr, ...doors } = settings;
+  const { script = {}, terminal, onStdout, onStderr, ...doors } = settings;
   const ended: Ended = { code: -1, stdout: "", stderr: "", calls: [], closed: 0 };
   const stream = (take: (text: string) => void) => {
     const writable = new Writable({
@@ -63,6 +64,7 @@ export async function lovage(args: readonly string[], settings: Settings = {}): 
     stdin: (async function* () {})(),
     stdout: stream((text) => {
       ended.stdout += text;
+      onStdout?.(text);
     }),
     stderr: stream((text) => {
       ended.stderr += text;
@@ -129,6 +131,7 @@ function scriptedJob(script: Script, id: string, task = "test.echo"): JobHandle 
     tags: [],
     metadata: {},
     replayOf: undefined,
+    replayedBy: undefined,
     enqueuedAt: new Date("2026-01-02T03:04:05Z"),
     startedAt: undefined,
     endedAt: undefined,
@@ -162,6 +165,8 @@ function scriptedJob(script: Script, id: string, task = "test.echo"): JobHandle 
       if ("error" in ends) throw ends.error as LovageError;
       return ends.output;
     },
+    async *events() {},
     cancel: async () => script.cancel ?? "cancelled",
+    forget: async () => {},
   };
 }

@@ -21,6 +21,7 @@ export function createTestContext(parts: Partial<TaskContext> = {}, settings: Pa
       },
       signal: new AbortController().signal,
       records,
+      told: () => {},
       memory: createTestMemory(),
       async enqueue(task, input, { id = "random" } = {}) {
         if (!enqueued.has(id)) enqueued.set(id, { task, input });

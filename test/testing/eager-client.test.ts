@@ -1,4 +1,5 @@
 import { AssertionError } from "node:assert";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import * as z from "zod";
 import { createCatalogue, defineTask, LovageError } from "#task";
@@ -27,6 +28,7 @@ const parent = defineTask({
     if (what === "flaky" && context.job.attempt < 3) throw new Error("again");
     if (what === "claim") return context.memory.claim("k", "v", 60_000);
     if (what === "hang") {
+      await sleep(5);
       await context.progress({ fraction: 0, message: "hanging" });
       await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
       context.signal.throwIfAborted();
@@ -121,6 +123,23 @@ test("a running job can be followed and cancelled", async () => {
   }
   expect(await draining).toMatchObject({ cancelled: 1 });
   await expect(job.result()).rejects.toMatchObject({ code: "JOB_CANCELLED", message: "enough" });
+});
+
+test("its events can be followed, and it can be forgotten", async () => {
+  const client = fresh({ run: "on-drain" });
+  const job = await client.enqueue("e.parent", { what: "hang" });
+  const seen = Array.fromAsync(job.events(), (event) => event.type);
+  const draining = client.drain();
+  for await (const _progress of job.progress()) await job.cancel();
+  await draining;
+  expect(await seen).toEqual(["active", "progress", "cancelled"]);
+  const late = await Array.fromAsync(job.events());
+  expect(late).toMatchObject([{ type: "cancelled", error: { code: "JOB_CANCELLED" } }]);
+  await expect(Array.fromAsync(job.events({ since: "1" }))).rejects.toMatchObject({ code: "INPUT_INVALID" });
+  await job.forget();
+  await expect(client.get(job.id)).rejects.toMatchObject({ code: "JOB_NOT_FOUND" });
+  const waiting = await client.enqueue("e.child", { text: "waits" });
+  await expect(waiting.forget()).rejects.toMatchObject({ code: "JOB_NOT_ENDED" });
 });
 
 test("keys: the same id, an idempotency key, and the modes of deduplication", async () => {

@@ -55,3 +55,20 @@ test("a workflow's calls have the types of their tasks", () => {
     },
   });
 });
+
+test("live events are told apart by their type", async () => {
+  for await (const event of client.events()) {
+    if (event.type === "gap") {
+      // @ts-expect-error a gap is about no job
+      event.id;
+    } else if (event.type === "progress") expectTypeOf(event.progress.message).toEqualTypeOf<string>();
+    else if (event.type === "failed") expectTypeOf(event.error.code).toEqualTypeOf<string>();
+  }
+});
+
+test("deduplication has a ttl where its mode needs one", () => {
+  client.enqueue("tasks.simple_tasks.ping", {}, { deduplication: { key: "k" } });
+  client.enqueue("tasks.simple_tasks.ping", {}, { deduplication: { key: "k", mode: "throttle", ttl: "1m" } });
+  // @ts-expect-error debounce needs a ttl
+  client.enqueue("tasks.simple_tasks.ping", {}, { deduplication: { key: "k", mode: "debounce" } });
+});

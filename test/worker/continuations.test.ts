@@ -40,7 +40,7 @@ test("a result goes to the task that comes next, whole or into a field", async (
     { onSuccess: { task: "test.report" }, ignoreResult: true },
   );
   expect(await outputOf(`${job.id}~success`)).toEqual({ text: "hello", attempt: 1 });
-  expect(await job.result()).toBeNull();
+  expect(await job.result()).toBeUndefined();
   const other = await client.enqueue(
     "test.add",
     { numbers: [1, 2] },

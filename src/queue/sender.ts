@@ -1,0 +1,176 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Redis } from "ioredis";
+import { LovageError } from "../core/errors.ts";
+import type { Broker } from "./broker.ts";
+import { unavailable, withDeadline } from "./connection.ts";
+import { addDeduplicated } from "./deduplication.ts";
+import { confirmOnDisk, requireDiskConfirmation } from "./durability.ts";
+import { type EnqueueScripts, withEnqueueScripts } from "./enqueue-scripts.ts";
+import { claimKeys, type JobPlace, noteAdded } from "./idempotency.ts";
+import { addJob, type PreparedJob } from "./producer.ts";
+import { createQueues, type Queues } from "./queues.ts";
+
+/** Sends jobs in a bounded time. What could not be sent by then is not sent later. */
+export interface Sender {
+  /**
+   * @param within milliseconds
+   * @returns for each job the place of the one that really exists: an idempotency or a deduplication key may have another
+   * @throws LovageError `REDIS_UNAVAILABLE`, `IDEMPOTENCY_CONFLICT`, `NOT_DURABLE`
+   */
+  send(jobs: readonly PreparedJob[], within: number): Promise<JobPlace[]>;
+  close(): Promise<void>;
+}
+
+/** How many jobs are on their way at once: a list of any length needs no more memory in Redis' output than that. */
+const atOnce = 1000;
+
+/** How long is waited before a connection that was lost is looked at again, in milliseconds. */
+const lookInterval = 20;
+
+const unknownOutcome =
+  "whether the job was made is not known: call again with the same `id` or `idempotencyKey`, and it is made once only";
+
+export function createSender(broker: Broker): Sender {
+  const lanes = { memory: createLane(broker), disk: createLane(broker) };
+
+  async function sendOn(lane: Lane, jobs: readonly PreparedJob[], within: number): Promise<JobPlace[]> {
+    const until = Date.now() + within;
+    let sent = false;
+    for (;;) {
+      try {
+        await lane.ready(until - Date.now());
+        sent = true;
+        const left = Math.max(1, until - Date.now());
+        return await withDeadline(makeJobs(broker, lane, jobs, until), left, broker.address);
+      } catch (error) {
+        // Every job has its id by now, so sending it again makes no second one.
+        if (isLostConnection(error) && Date.now() < until) continue;
+        throw toCoded(error, broker.address, sent);
+      }
+    }
+  }
+
+  return {
+    async send(jobs, within) {
+      const onDisk = jobs.some((job) => job.onDisk === true);
+      // A connection that waits for the disk keeps all other calls on it waiting.
+      return sendOn(onDisk ? lanes.disk : lanes.memory, jobs, within);
+    },
+    async close() {
+      await Promise.all([lanes.memory.close(), lanes.disk.close()]);
+    },
+  };
+}
+
+/** A connection that sends nothing twice and keeps nothing for later; opened at the first use. */
+interface Lane {
+  readonly redis: Redis & EnqueueScripts;
+  readonly queues: Queues;
+  /** @throws LovageError `REDIS_UNAVAILABLE` when there is no connection in time */
+  ready(within: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+function createLane(broker: Broker): Lane {
+  const make = () =>
+    withEnqueueScripts(broker.duplicate({ maxRetriesPerRequest: 0, enableOfflineQueue: false }));
+  let redis: ReturnType<typeof make> | undefined;
+  let queues: Queues | undefined;
+  let last: unknown;
+  let closed = false;
+
+  function open() {
+    redis = make();
+    redis.on("error", (error) => {
+      last = error;
+    });
+    redis.on("ready", () => {
+      last = undefined;
+    });
+    redis.connect().catch(() => {});
+    return redis;
+  }
+
+  return {
+    get redis() {
+      return redis ?? open();
+    },
+    get queues() {
+      queues ??= createQueues(redis ?? open(), broker.keys.prefix, () => {});
+      return queues;
+    },
+    async ready(within) {
+      const until = Date.now() + within;
+      const connection = redis ?? open();
+      while (connection.status !== "ready") {
+        if (closed) throw unavailable(broker.address, "the client was closed");
+        const left = until - Date.now();
+        if (left <= 0) throw unavailable(broker.address, last ?? `no connection in ${within} ms`);
+        await sleep(Math.min(lookInterval, left));
+      }
+    },
+    async close() {
+      closed = true;
+      await queues?.close();
+      redis?.disconnect();
+    },
+  };
+}
+
+async function makeJobs(
+  { keys, address }: Broker,
+  { redis, queues }: Lane,
+  jobs: readonly PreparedJob[],
+  until: number,
+): Promise<JobPlace[]> {
+  const onDisk = jobs.some((job) => job.onDisk === true);
+  if (onDisk) await requireDiskConfirmation(redis);
+  const claims = await claimKeys(redis, keys, jobs);
+
+  async function make(job: PreparedJob): Promise<JobPlace> {
+    // The caller was told that it failed: an answer that comes late must not lead to a further step.
+    if (Date.now() >= until) throw unavailable(address, "it answered too late");
+    const claim = claims.get(job);
+    if (claim?.made === true) {
+      // Written again, so that a wait for the disk has something to wait for.
+      if (onDisk) await noteAdded(redis, keys, job, claim.id);
+      return { id: claim.id, queue: claim.queue };
+    }
+    const asked =
+      claim === undefined ? job : { ...job, queue: claim.queue, opts: { ...job.opts, jobId: claim.id } };
+    const add = () => addJob(queues, asked);
+    const id =
+      asked.opts.deduplication === undefined ? await add() : await addDeduplicated(redis, keys, asked, add);
+    if (claim !== undefined) await noteAdded(redis, keys, job, id);
+    return { id, queue: asked.queue };
+  }
+
+  const places: JobPlace[] = [];
+  for (let from = 0; from < jobs.length; from += atOnce)
+    places.push(...(await Promise.all(jobs.slice(from, from + atOnce).map(make))));
+  if (onDisk) await confirmOnDisk(redis, places, until - Date.now());
+  return places;
+}
+
+/** The connection went away under a command, or just before it. */
+function isLostConnection(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    (error.name === "MaxRetriesPerRequestError" ||
+      error.name === "AbortError" ||
+      /^Connection is closed|^Stream isn't writeable/.test(error.message))
+  );
+}
+
+function toCoded(error: unknown, address: string, sent: boolean): unknown {
+  if (error instanceof LovageError && error.code !== "REDIS_UNAVAILABLE") return error;
+  if (error instanceof Error && error.name === "ReplyError")
+    return unavailable(
+      address,
+      error,
+      "Redis refused the job: see what it says, such as OOM for a memory that is full",
+    );
+  if (!(error instanceof LovageError) && !isLostConnection(error)) return error;
+  const cause = error instanceof LovageError ? error.cause : error;
+  return sent ? unavailable(address, cause, unknownOutcome) : unavailable(address, cause);
+}

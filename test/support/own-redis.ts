@@ -1,0 +1,34 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type LocalRedis, startValkey } from "../../src/dev/valkey.ts";
+import { freePort } from "./free-port.ts";
+
+/** A Redis that one test may stop, kill or pause. */
+export async function startOwnRedis(
+  options: { appendOnly?: boolean } = {},
+): Promise<LocalRedis & { pause(): void; resume(): void; remove(): Promise<void> }> {
+  const dir = mkdtempSync(join(tmpdir(), "lovage-own-redis-"));
+  const redis = await startValkey({ port: await freePort(), dir, path: process.env["PATH"], ...options });
+  // The process may be another after a restart.
+  const signal = (name: NodeJS.Signals) => void process.kill(redis.pid, name);
+  return {
+    get url() {
+      return redis.url;
+    },
+    get pid() {
+      return redis.pid;
+    },
+    port: redis.port,
+    password: redis.password,
+    stop: () => redis.stop(),
+    kill: () => redis.kill(),
+    restart: () => redis.restart(),
+    pause: () => signal("SIGSTOP"),
+    resume: () => signal("SIGCONT"),
+    async remove() {
+      await redis.stop();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
