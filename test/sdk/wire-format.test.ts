@@ -74,7 +74,7 @@ test("jobs from Python run like any others, with their options and their meta", 
   });
 });
 
-test("what is no call, or calls for what is not there, is refused with a code and lies with the failed", async () => {
+test("what is no call, or calls for what is not there, is refused with a code and is a dead letter", async () => {
   const bad = {
     "bad-none": { data: { text: "no envelope" }, code: "PAYLOAD_INVALID", says: '"v": 1' },
     "bad-list": { data: [1, 2], code: "PAYLOAD_INVALID", says: "not a call" },
@@ -107,6 +107,10 @@ test("what is no call, or calls for what is not there, is refused with a code an
     return Object.keys(bad).every((id) => ids.includes(id)) && ids;
   });
   expect(failed).toEqual(expect.arrayContaining(Object.keys(bad)));
+  const { jobs } = await world.client.deadLetters.list({ code: "PAYLOAD_INVALID" });
+  expect(jobs.map((job) => job.id).toSorted()).toEqual(["bad-list", "bad-meta", "bad-none", "bad-version"]);
+  const mended = await world.client.deadLetters.replay("bad-input", { input: { text: "mended" } });
+  expect(await mended.result({ timeout: "10s" })).toEqual({ text: "mended", attempt: 1 });
 });
 
 test("the page names every field of the meta, and no other", () => {
