@@ -18,7 +18,12 @@ else
   trap 'rm -rf "$reports"' EXIT
 fi
 
-benchmarks=(drain round-trip idle-worker ray-job)
+if ! .venv/bin/python -c "import celery" 2>/dev/null; then
+  with_signs_of_life "pip install, what is compared with" \
+    .venv/bin/python -m pip install --disable-pip-version-check -r bench/requirements.txt
+fi
+
+benchmarks=(drain round-trip idle-worker workflows ray-job)
 files=()
 for name in "${benchmarks[@]}"; do
   printf '\n== %s\n' "$name"

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Duration, toMilliseconds } from "../core/durations.ts";
-import { type ErrorRecord, LovageError } from "../core/errors.ts";
+import { LovageError } from "../core/errors.ts";
 import type { Progress } from "../core/progress.ts";
 import { isEnded, type JobState } from "../core/states.ts";
 import type { Broker } from "../queue/broker.ts";
@@ -11,6 +11,7 @@ import type { EventCursor, LiveEvent } from "../queue/live-event.ts";
 import { readLog } from "../queue/log.ts";
 import { forgetJob } from "../queue/removal.ts";
 import { isOver, type JobSnapshot, readSnapshot } from "../queue/snapshot.ts";
+import { type Ending, endingOf } from "./ending.ts";
 import { endable } from "./iteration.ts";
 import { followJob } from "./job-events.ts";
 
@@ -51,8 +52,6 @@ export interface JobHandle<Output = unknown> {
 
 /** Node takes a longer timer for one of 1 ms. */
 const longestTimer = 2 ** 31 - 1;
-
-type Ending = { output: unknown } | { error: ErrorRecord };
 
 /** How often a waiting caller looks, in case an event was lost. Milliseconds. */
 const lookInterval = 2000;
@@ -196,16 +195,4 @@ export function createHandle<Output>(
     forget: () => inTime(forgetJob(broker, { queue, id })),
     cancel: (reason = "cancelled by the caller") => inTime(cancelJob(broker, { queue, id }, reason)),
   };
-}
-
-function endingOf(snapshot: JobSnapshot): Ending | undefined {
-  if (snapshot.state === "completed") return { output: snapshot.output };
-  return isEnded(snapshot.state) ? { error: errorOf(snapshot) } : undefined;
-}
-
-function errorOf(snapshot: JobSnapshot): ErrorRecord {
-  if (snapshot.state === "cancelled" && snapshot.error?.code !== "JOB_CANCELLED") {
-    return { code: "JOB_CANCELLED", message: `job ${snapshot.id} was cancelled`, retryable: false };
-  }
-  return snapshot.error ?? { code: "JOB_FAILED", message: `job ${snapshot.id} failed`, retryable: false };
 }

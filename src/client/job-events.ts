@@ -5,6 +5,7 @@ import { readFeed } from "../queue/event-feed.ts";
 import { type EventReader, newestPosition } from "../queue/event-reader.ts";
 import type { JobChange, LiveEvent } from "../queue/live-event.ts";
 import { isOver, type JobSnapshot, readSnapshot } from "../queue/snapshot.ts";
+import { errorOf } from "./ending.ts";
 
 /** How often who follows a job looks at it, in case an event was lost. Milliseconds. */
 const lookInterval = 2000;
@@ -67,11 +68,10 @@ async function orTick<T>(answer: Promise<T>): Promise<T | undefined> {
 
 /** The end of a job as an event, made from what is known of it. */
 function endOf(snapshot: JobSnapshot, cursor: string): JobChange {
-  const { id, task, queue, state, error } = snapshot;
+  const { id, task, queue, state } = snapshot;
   const happening = { id, task, queue, at: snapshot.endedAt ?? new Date(), cursor };
   if (state === "completed") return { ...happening, type: "completed", output: snapshot.output };
   const type = state === "cancelled" || state === "expired" ? state : "failed";
-  const known = type === "cancelled" && error?.code !== "JOB_CANCELLED" ? undefined : error;
-  const { code = "JOB_CANCELLED", message = `job ${id} was cancelled` } = known ?? {};
+  const { code, message } = errorOf(snapshot);
   return { ...happening, type, error: { code, message } };
 }

@@ -93,7 +93,7 @@ const cancellationCheckInterval = 2000;
 
 export function createConsumer(options: ConsumerOptions): Consumer {
   const { broker, queue } = options;
-  const held = new Map<string, { delivery: Delivery; controller: AbortController }>();
+  const held: Held = new Map();
   let worker: Worker | undefined;
   let timer: NodeJS.Timeout | undefined;
   let draining = false;
@@ -109,13 +109,14 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       return handBackUnstarted(options, job, later, new DelayedError());
     }
     const controller = new AbortController();
-    const delivery = new BullJob(options, job, token, controller.signal);
-    held.set(id, { delivery, controller });
+    const delivery = new BullJob(options, job, token, controller, held);
+    held.set(id, delivery);
     try {
       const outcome = await options.run(delivery);
       return outcome.type === "completed" ? outcome.output : await end(options, job, token, outcome);
     } finally {
-      held.delete(id);
+      // A workflow that was parked may be held again by now.
+      if (held.get(id) === delivery) held.delete(id);
     }
   }
 
@@ -167,8 +168,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       worker.on("failed", (job) => {
         if (job?.parent !== undefined && job.finishedOn !== undefined) tellWorkflow(job.parent, "now");
         if (job?.id === undefined || job.deferredFailure === undefined) return;
-        const { signal } = new AbortController();
-        options.onGivenUp(new BullJob(options, job, "", signal)).catch(options.onError);
+        options.onGivenUp(new BullJob(options, job, "", new AbortController(), held)).catch(options.onError);
       });
       worker.on("lockRenewalFailed", (ids) => {
         for (const id of ids)
@@ -183,13 +183,16 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       await worker?.close();
     },
     abort(reason, matches) {
-      for (const { delivery, controller } of held.values()) {
-        if (matches(delivery)) controller.abort(reason);
+      for (const job of held.values()) {
+        if (matches(job)) job.controller.abort(reason);
       }
     },
     running: () => [...held.keys()],
   };
 }
+
+/** The jobs of one queue that this process runs, by id. */
+type Held = Map<string, BullJob>;
 
 /** A class, since one is made for every job: the closures of an object literal would be made anew each time. */
 class BullJob implements HeldJob {
@@ -202,11 +205,13 @@ class BullJob implements HeldJob {
   readonly enqueuedAt: number;
   readonly firstStart: boolean;
   readonly signal: AbortSignal;
+  readonly controller: AbortController;
   readonly #options: ConsumerOptions;
   readonly #job: Job;
   readonly #token: string;
+  readonly #held: Held;
 
-  constructor(options: ConsumerOptions, job: Job, token: string, signal: AbortSignal) {
+  constructor(options: ConsumerOptions, job: Job, token: string, controller: AbortController, held: Held) {
     this.id = job.id ?? "";
     this.task = job.name;
     this.queue = options.queue;
@@ -217,7 +222,9 @@ class BullJob implements HeldJob {
     this.attempts = job.opts.attempts || 1;
     this.enqueuedAt = job.timestamp;
     this.firstStart = job.attemptsStarted <= 1;
-    this.signal = signal;
+    this.signal = controller.signal;
+    this.controller = controller;
+    this.#held = held;
     this.#options = options;
     this.#job = job;
     this.#token = token;
@@ -251,7 +258,18 @@ class BullJob implements HeldJob {
 
   workflow(): WorkflowRecord {
     const { id, queue } = this;
-    return createWorkflowRecord(this.#options.broker, { id, queue, token: this.#token, job: this.#job });
+    const { broker, lockDuration } = this.#options;
+    return createWorkflowRecord(broker, {
+      id,
+      queue,
+      token: this.#token,
+      job: this.#job,
+      lockDuration,
+      onLockLost: (error) => this.controller.abort(error),
+      // Once parked it may be taken again before this run has quite ended.
+      release: () => this.#held.delete(id),
+      retake: () => this.#held.set(id, this),
+    });
   }
 }
 

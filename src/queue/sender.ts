@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import { LovageError } from "../core/errors.ts";
 import type { Broker } from "./broker.ts";
@@ -24,8 +23,8 @@ export interface Sender {
 /** How many jobs are on their way at once: a list of any length needs no more memory in Redis' output than that. */
 const atOnce = 1000;
 
-/** How long is waited before a connection that was lost is looked at again, in milliseconds. */
-const lookInterval = 20;
+/** How often who waits for the connection looks whether the client was closed meanwhile, in milliseconds. */
+const lookInterval = 100;
 
 const unknownOutcome =
   "whether the job was made is not known: call again with the same `id` or `idempotencyKey`, and it is made once only";
@@ -76,6 +75,7 @@ function createLane(broker: Broker): Lane {
     withEnqueueScripts(broker.duplicate({ maxRetriesPerRequest: 0, enableOfflineQueue: false }));
   let redis: ReturnType<typeof make> | undefined;
   let queues: Queues | undefined;
+  const waiting = new Set<() => void>();
   let last: unknown;
   let closed = false;
 
@@ -86,6 +86,7 @@ function createLane(broker: Broker): Lane {
     });
     redis.on("ready", () => {
       last = undefined;
+      for (const go of waiting) go();
     });
     redis.connect().catch(() => {});
     return redis;
@@ -106,7 +107,12 @@ function createLane(broker: Broker): Lane {
         if (closed) throw unavailable(broker.address, "the client was closed");
         const left = until - Date.now();
         if (left <= 0) throw unavailable(broker.address, last ?? `no connection in ${within} ms`);
-        await sleep(Math.min(lookInterval, left));
+        const { promise, resolve } = Promise.withResolvers<void>();
+        waiting.add(resolve);
+        const timer = setTimeout(resolve, Math.min(lookInterval, left));
+        await promise;
+        clearTimeout(timer);
+        waiting.delete(resolve);
       }
     },
     async close() {

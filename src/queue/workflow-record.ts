@@ -11,6 +11,11 @@ import { addJobs, type PreparedJob } from "./producer.ts";
 
 /** What Redis holds of a workflow, for the worker that runs it. Writes fail with `LOCK_LOST` when it no longer does. */
 export interface WorkflowRecord {
+  /**
+   * Renews the job's lock while a run of the function takes long; the result ends that. BullMQ does so too, but forgets a
+   * job that was taken again while its last run was just ending.
+   */
+  keepLock(): () => void;
   /** Everything known now; outcomes by place. */
   load(): Promise<{ history: History | undefined; outcomes: Map<number, CallOutcome> }>;
   save(history: History): Promise<void>;
@@ -39,10 +44,22 @@ export function callId(workflowId: string, place: number): string {
   return id.length <= 128 ? id : `~${createHash("sha256").update(id).digest("hex").slice(0, 40)}`;
 }
 
-export function createWorkflowRecord(
-  broker: Broker,
-  { queue, id, token, job }: { queue: string; id: string; token: string; job: Job },
-): WorkflowRecord {
+/** The workflow's job as its worker holds it. */
+export interface HeldWorkflow {
+  queue: string;
+  id: string;
+  token: string;
+  job: Job;
+  /** Milliseconds. */
+  lockDuration: number;
+  onLockLost(error: LovageError): void;
+  /** Called before the job is parked, since another run may then begin at once; `retake` when it was not. */
+  release(): void;
+  retake(): void;
+}
+
+export function createWorkflowRecord(broker: Broker, held: HeldWorkflow): WorkflowRecord {
+  const { queue, id, token, job } = held;
   const { redis, keys } = broker;
   const key = keys.job(queue, id);
 
@@ -68,9 +85,21 @@ export function createWorkflowRecord(
   }
 
   return {
+    keepLock() {
+      const renew = async () => {
+        const renewed = await job.extendLock(token, held.lockDuration);
+        if (renewed === 0)
+          held.onLockLost(new LovageError("LOCK_LOST", `the lock of workflow ${id} was lost`));
+      };
+      const timer = setInterval(() => {
+        // With Redis away the next time tells.
+        renew().catch(() => {});
+      }, held.lockDuration / 2);
+      return () => clearInterval(timer);
+    },
     async load() {
-      await redis.hdel(key, jobFields.nudge);
-      const [hash, processed, failed] = await Promise.all([
+      const [, hash, processed, failed] = await Promise.all([
+        redis.hdel(key, jobFields.nudge),
         redis.hgetall(key),
         redis.hgetall(`${key}:processed`),
         redis.hgetall(`${key}:failed`),
@@ -104,15 +133,23 @@ export function createWorkflowRecord(
         broker,
         calls.map((call) => ({ ...call, opts: { ...call.opts, parent, ignoreDependencyOnFailure: true } })),
       );
-      await setHeld(jobFields.added, String(added));
+      // Without it the pending ones are added again, which does nothing: a few are quicker than one more round trip.
+      if (calls.length > fewCalls) await setHeld(jobFields.added, String(added));
     },
     async park(pending) {
       const wakeAt = pending <= fewCalls ? pending - 1 : Math.floor(pending / 2);
+      if (wakeAt > 0) await redis.hset(key, jobFields.wakeAt, wakeAt);
       // The delay with which a workflow was once enqueued would delay it each time it goes on.
-      await redis.hset(key, jobFields.wakeAt, wakeAt, "delay", 0);
-      if (!(await job.moveToWaitingChildren(token))) return false;
+      if (job.delay > 0) await redis.hset(key, "delay", 0);
+      held.release();
+      if (!(await job.moveToWaitingChildren(token))) {
+        held.retake();
+        return false;
+      }
       // What ended between the look at the outcomes and now has found nobody to wake.
-      await wakeWorkflow(broker, { queue, id }, "check");
+      wakeWorkflow(broker, { queue, id }, "check").catch(() => {
+        // The sweeper comes to it.
+      });
       return true;
     },
     async lose(places) {

@@ -44,8 +44,21 @@ export async function runWorkflow(
   attempt: Attempt<HeldJob>,
   context: TaskContext,
 ): Promise<unknown> {
-  const { delivery: job, signals, input, task } = attempt;
-  const record = keeping(job.workflow());
+  const record = keeping(attempt.delivery.workflow());
+  const letGo = record.keepLock();
+  try {
+    return await runUntilParked(parts, attempt, context, record);
+  } finally {
+    letGo();
+  }
+}
+
+async function runUntilParked(
+  parts: Parts,
+  { delivery: job, signals, input, task, call }: Attempt<HeldJob>,
+  context: TaskContext,
+  record: WorkflowRecord,
+): Promise<unknown> {
   for (;;) {
     const { history = firstHistory(), outcomes } = await record.load();
     const host: ReplayHost<MadeCall> = {
@@ -55,7 +68,7 @@ export async function runWorkflow(
       saveStep: (place, outcome) => record.saveStep(place, outcome),
       async add(calls, added) {
         const jobs = await Promise.all(calls.map((make) => make()));
-        const { headers } = attempt.call.meta;
+        const { headers } = call.meta;
         if (headers !== undefined) for (const made of jobs) made.data.meta.headers = headers;
         await parts.gate?.before(jobs);
         await record.add(jobs, added);
@@ -102,6 +115,7 @@ function keeping(record: WorkflowRecord): WorkflowRecord {
     };
   };
   return {
+    keepLock: record.keepLock,
     load: kept(record.load),
     save: kept(record.save),
     saveStep: kept(record.saveStep),

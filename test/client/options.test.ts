@@ -79,3 +79,23 @@ test("3,000 calls in one list are 3,000 jobs, in order", async () => {
   expect((await jobs[2999]?.snapshot())?.input).toEqual({ text: "2999" });
   expect(await world.client.enqueueMany([])).toEqual([]);
 });
+
+test("calls of one tick, before there is a connection: each has its own job or its own error", async () => {
+  const own = await createWorld();
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error) => void warnings.push(warning);
+  process.on("warning", onWarning);
+  const calls = Array.from({ length: 200 }, (_, index) =>
+    own.client.enqueue(
+      "test.echo",
+      { text: (index === 7 ? 7 : `${index}`) as string },
+      { id: `call-${index}` },
+    ),
+  );
+  const outcomes = await Promise.allSettled(calls);
+  process.off("warning", onWarning);
+  expect(outcomes.flatMap(({ status }, index) => (status === "rejected" ? [index] : []))).toEqual([7]);
+  expect(await own.broker.queue("default").getJobCountByTypes("wait")).toBe(199);
+  expect(warnings).toEqual([]);
+  await own.close();
+});

@@ -79,12 +79,11 @@ test("results expire by count and by age", async () => {
     Array.from({ length: 6 }, (_, index) => ({ task: "test.echo", input: { text: `${index}` } }) as const),
   );
   await jobs[5]?.result({ timeout: "10s" });
+  // Which of those that ended in the same millisecond are kept is left open.
   const found = await Promise.allSettled(jobs.map((job) => job.state()));
-  expect(found.map(({ status }) => status)).toEqual([
-    ...["rejected", "rejected", "rejected"],
-    ...["fulfilled", "fulfilled", "fulfilled"],
-  ]);
-  await expect(own.client.get(jobs[0]?.id ?? "")).rejects.toMatchObject({ code: "JOB_NOT_FOUND" });
+  const gone = jobs.filter((_job, index) => found[index]?.status === "rejected");
+  expect(gone).toHaveLength(3);
+  await expect(own.client.get(gone[0]?.id ?? "")).rejects.toMatchObject({ code: "JOB_NOT_FOUND" });
   // BullMQ looks at the ages when another job fails.
   await eventually("the end of the failure's time", async () => {
     const job = await own.client.enqueue("test.echo", { end: "coded" });

@@ -221,3 +221,24 @@ test("a workflow is read as a tree, with what its calls called in turn", async (
   expect(part.calls).toHaveLength(1);
   await expect(client.workflow("nobody")).rejects.toMatchObject({ code: "JOB_NOT_FOUND" });
 });
+
+test("results outlive the jobs that retention removes", async () => {
+  await open({ work: false });
+  const few = { age: 60_000, count: 5 };
+  await world.worker({
+    catalogue,
+    concurrency: 4,
+    retention: { result: few, failure: few, logLines: 10 },
+  });
+  const result = await run(async ({ call, sleep }) => {
+    const calls = Array.from({ length: 60 }, (_, index) =>
+      call(add, { numbers: [index % 2 === 0 ? index : -index] }).catch((error) => error.code),
+    );
+    const results = await Promise.all(calls);
+    await sleep(20);
+    return results;
+  });
+  expect(result).toEqual(
+    Array.from({ length: 60 }, (_, index) => (index % 2 === 0 ? index : "TEST_NEGATIVE")),
+  );
+});
