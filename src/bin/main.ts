@@ -24,6 +24,7 @@ export async function main(argv: string[]): Promise<number> {
   return runCli(argv, {
     version,
     stdin: process.stdin,
+    onKey: process.stdin.isTTY ? onKey : undefined,
     stdout: process.stdout,
     stderr: process.stderr,
     signal: interrupted.signal,
@@ -33,4 +34,17 @@ export async function main(argv: string[]): Promise<number> {
     runWorker: async (options) => (await import("./worker.ts")).runWorker(config(), options),
     runDev: async (options) => (await import("./dev.ts")).runDev(options),
   });
+}
+
+/** A terminal gives whole lines unless it is told to give keys; Ctrl-C is then a key, too. */
+function onKey(listener: (key: string) => void): () => void {
+  const { stdin } = process;
+  const take = (chunk: Buffer) => listener(chunk.toString());
+  stdin.setRawMode(true);
+  stdin.on("data", take);
+  return () => {
+    stdin.off("data", take);
+    stdin.setRawMode(false);
+    stdin.pause();
+  };
 }

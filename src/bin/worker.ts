@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
-import type { Config } from "../config/index.ts";
+import { type Config, publicConfig } from "../config/index.ts";
 import { createLogger } from "../observe/logger.ts";
 import { createTroubleLog } from "../observe/trouble.ts";
 import { onSignals } from "../process/signals.ts";
@@ -102,6 +102,7 @@ export async function runWorker(
       unavailableTimeout: config.ray.unavailableTimeout,
     },
   });
+  const told = Promise.withResolvers<void>();
   const worker = createWorker({
     name,
     queues,
@@ -116,24 +117,26 @@ export async function runWorker(
     shutdownTimeout: config.worker.shutdownTimeout,
     lockDuration: config.worker.lockDuration,
     retention: config.retention,
+    version,
+    conf: publicConfig({ ...config, worker: { ...config.worker, name, queues: queueNames } }),
+    concurrencyOf: (queue) => config.worker.concurrency[queue],
+    onShutdown: () => told.resolve(),
   });
   const facts = { version, name, queues, redis: broker.address, ray: config.ray.address, tasks };
   process.stdout.write(`${renderBanner(facts)}\n`);
   // Heard from before the worker is ready: a TERM in between must not kill it outright.
-  const told = new Promise<void>((resolve) => {
-    onSignals({
-      stop(signal) {
-        logger.info({ signal }, "stopping; a second signal stops at once");
-        resolve();
-      },
-      kill(signal) {
-        logger.warn({ signal }, "stopped at once; other workers take the jobs over");
-        process.exit(1);
-      },
-    });
-    // A stack that died without a word must not leave its workers behind.
-    process.once("disconnect", resolve);
+  onSignals({
+    stop(signal) {
+      logger.info({ signal }, "stopping; a second signal stops at once");
+      told.resolve();
+    },
+    kill(signal) {
+      logger.warn({ signal }, "stopped at once; other workers take the jobs over");
+      process.exit(1);
+    },
   });
+  // A stack that died without a word must not leave its workers behind.
+  process.once("disconnect", told.resolve);
   try {
     await worker.start();
   } catch (error) {
@@ -145,7 +148,7 @@ export async function runWorker(
   // Whoever started this process with a channel (`lovage dev`, a test) waits for this.
   process.send?.({ type: "ready" });
 
-  await told;
+  await told.promise;
   try {
     await worker.stop();
   } catch (error) {

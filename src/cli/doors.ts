@@ -59,6 +59,7 @@ export interface DevCommandOptions {
 export interface Output extends NodeJS.WritableStream {
   isTTY?: boolean;
   columns?: number;
+  rows?: number;
   /** Whether the terminal shows colours and the person wants them (`NO_COLOR`). Absent: no colours. */
   hasColors?(): boolean;
 }
@@ -66,7 +67,9 @@ export interface Output extends NodeJS.WritableStream {
 /** What the command line needs of the world; the program that wires the process gives it. */
 export interface CliDoors {
   version: string;
-  stdin: AsyncIterable<unknown>;
+  stdin: AsyncIterable<unknown> & { isTTY?: boolean };
+  /** Calls back with each key that is pressed, until the returned function is called. Absent: there is no keyboard. */
+  onKey?: ((listener: (key: string) => void) => () => void) | undefined;
   stdout: Output;
   stderr: Output;
   /** Aborted by Ctrl-C. Commands that run a process (`worker`, `dev`) listen to signals themselves. */

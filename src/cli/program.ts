@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { untilAborted } from "../core/abort.ts";
 import { LovageError } from "../core/errors.ts";
 import { addCancelCommand } from "./cancel.ts";
+import { addControlCommands } from "./control.ts";
 import { addDeadCommands } from "./dead.ts";
 import { addDevCommand } from "./dev.ts";
 import type { CliDoors } from "./doors.ts";
@@ -9,6 +10,7 @@ import { addEnqueueCommand } from "./enqueue.ts";
 import { toCoded } from "./error-report.ts";
 import { addEventsCommand } from "./events.ts";
 import { exitCodeOf, exitCodes, exitCodesHelp } from "./exit-codes.ts";
+import { addInspectCommands } from "./inspect.ts";
 import { addLogsCommand } from "./logs.ts";
 import { addRayCommands } from "./ray.ts";
 import { addResultCommand } from "./result.ts";
@@ -16,6 +18,7 @@ import type { Call, Run } from "./run.ts";
 import { createScreen } from "./screen.ts";
 import { addStatusCommand } from "./status.ts";
 import { addTasksCommand } from "./tasks.ts";
+import { addTopCommand } from "./top.ts";
 import { addWorkerCommand } from "./worker.ts";
 import { addWorkflowCommand } from "./workflow.ts";
 
@@ -55,6 +58,9 @@ export async function runCli(argv: readonly string[], doors: CliDoors): Promise<
   addDeadCommands(program, run, doors);
   addWorkflowCommand(program, run);
   addTasksCommand(program, run);
+  addInspectCommands(program, run);
+  addControlCommands(program, run, doors);
+  addTopCommand(program, run, doors);
   addRayCommands(program, run, doors);
 
   try {

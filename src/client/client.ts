@@ -1,7 +1,6 @@
 import { findQueue } from "../queue/broker.ts";
 import type { EnqueueOptions } from "../queue/enqueue-options.ts";
 import { readFeed } from "../queue/event-feed.ts";
-import { createInspector } from "../queue/inspector.ts";
 import type { EventCursor, LiveEvent } from "../queue/live-event.ts";
 import { forgetJob } from "../queue/removal.ts";
 import { readSnapshot } from "../queue/snapshot.ts";
@@ -9,14 +8,16 @@ import { readWorkflowTree, type TreeOptions, type WorkflowNode } from "../queue/
 import { canvas } from "../task/builtin.ts";
 import type { Canvas } from "../task/canvas.ts";
 import type { TaskManifest, TaskTypes } from "../task/catalogue.ts";
-import type { BrokerOperations } from "../task/context.ts";
 import { type QueueName, queueNames } from "../task/definition.ts";
 import { type ClientOptions, createConnection, handleOf } from "./connection.ts";
+import { type Control, createControl } from "./control.ts";
 import { createDeadLetters, type DeadLetters } from "./dead-letters.ts";
 import { checkCanvas } from "./directory.ts";
 import { enqueueAll } from "./enqueuing.ts";
 import type { JobHandle } from "./handle.ts";
+import { createInspect, type Inspect } from "./inspect.ts";
 import { endable } from "./iteration.ts";
+import { createReach } from "./reach.ts";
 
 /** One call for {@link Client.enqueueMany}. */
 export type Call<Tasks extends TaskTypes, Name extends keyof Tasks = keyof Tasks> = {
@@ -68,8 +69,10 @@ export interface Client<Tasks extends TaskTypes> {
   workflow(id: string, options?: TreeOptions & { queue?: string }): Promise<WorkflowNode>;
   /** The tasks that the workers published. */
   tasks(): Promise<TaskManifest[]>;
-  /** Redis' and the queues' health. */
-  readonly inspect: Pick<BrokerOperations, "redis" | "queues">;
+  /** What is going on in Redis, the queues and the workers. */
+  readonly inspect: Inspect;
+  /** Changes what goes on. */
+  readonly control: Control;
   close(): Promise<void>;
 }
 
@@ -84,6 +87,7 @@ export interface Client<Tasks extends TaskTypes> {
 export function createClient<Tasks extends TaskTypes>(options: ClientOptions): Client<Tasks> {
   const connection = createConnection(options);
   const { bounded } = connection;
+  const reach = createReach(connection);
 
   return {
     async enqueue(task, input, callOptions) {
@@ -116,10 +120,8 @@ export function createClient<Tasks extends TaskTypes>(options: ClientOptions): C
         readWorkflowTree(broker, queue ?? (await findQueue(broker, id)), id, treeOptions),
       ),
     tasks: () => bounded((parts) => parts.directory.list()),
-    inspect: {
-      redis: () => bounded(({ broker }) => createInspector(broker).redis()),
-      queues: () => bounded(({ broker }) => createInspector(broker).queues()),
-    },
+    inspect: createInspect(reach),
+    control: createControl(reach),
     close: connection.close,
   };
 }

@@ -2,6 +2,7 @@ import { type Duration, toMilliseconds } from "../core/durations.ts";
 import { describeError, LovageError } from "../core/errors.ts";
 import { type Broker, openBroker } from "../queue/broker.ts";
 import { type RedisSettings, withDeadline } from "../queue/connection.ts";
+import { type Asker, createAsker } from "../queue/control.ts";
 import { createEventReader, type EventReader } from "../queue/event-reader.ts";
 import { createJobEvents, type JobEvents } from "../queue/events.ts";
 import { createSender, type Sender } from "../queue/sender.ts";
@@ -33,6 +34,7 @@ export interface ClientParts {
   readonly sender: Sender;
   /** What the hooks do to each call. */
   readonly gate: EnqueueGate | undefined;
+  readonly asker: Asker;
   /** Milliseconds that a call waits for Redis. */
   readonly timeout: number;
   /** @throws LovageError `REDIS_UNAVAILABLE` when the answer does not come within the client's timeout */
@@ -67,6 +69,7 @@ export function createConnection(options: ClientOptions): Connection {
       events: createJobEvents(reader),
       sender: createSender(broker),
       gate,
+      asker: createAsker(broker),
       timeout,
       inTime: (answer) => withDeadline(answer, timeout, broker.address),
     };
@@ -94,6 +97,7 @@ export function createConnection(options: ClientOptions): Connection {
       opening = undefined;
       await opened?.reader.close();
       await opened?.sender.close();
+      await opened?.asker.close();
       await opened?.broker.close();
     },
   };

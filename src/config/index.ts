@@ -1,3 +1,4 @@
 export { type Config, loadConfig } from "./config.ts";
 export { type EnvironmentSource, environmentSources } from "./environment.ts";
+export { publicConfig } from "./public-config.ts";
 export { type VariableName, variables } from "./variables.ts";

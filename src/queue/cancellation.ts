@@ -1,4 +1,3 @@
-import type { Job } from "bullmq";
 import { parseJson } from "../core/json.ts";
 import { type Broker, jobNotFound } from "./broker.ts";
 import { jobFields } from "./keys.ts";
@@ -30,9 +29,8 @@ export async function cancelJob(
   await markData(broker, key, String(data), reason);
   const notice: CancellationNotice = { queue, id, reason };
   await broker.redis.publish(broker.keys.cancellations, JSON.stringify(notice));
-  const job = await broker.queue(queue).getJob(id);
-  const state = await job?.getState();
-  if (state === "delayed") await promote(job);
+  const state = await broker.queue(queue).getJobState(id);
+  if (state === "delayed") await letThrough(broker, { queue, id });
   // Its worker cancels what it called.
   if (state === "waiting-children") await wakeWorkflow(broker, { queue, id }, "now");
   return state === "active" ? "cancelling" : "cancelled";
@@ -52,8 +50,12 @@ async function markData(broker: Broker, key: string, text: string, reason: strin
 }
 
 /** A cancelled job that waits for its time is let through, to be dropped soon instead of days later. */
-async function promote(job: Job | undefined): Promise<void> {
+export async function letThrough(
+  broker: Broker,
+  { queue, id }: { queue: string; id: string },
+): Promise<void> {
+  const job = await broker.queue(queue).getJob(id);
   await job?.promote().catch(() => {
-    // It left the delayed set in between; whoever took it drops it.
+    // It is not in the delayed set, or left it in between; whoever took it drops it.
   });
 }

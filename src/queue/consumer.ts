@@ -15,6 +15,7 @@ import type { Call } from "../task/codec.ts";
 import type { RetryPolicy } from "../task/definition.ts";
 import type { Delivery, Outcome } from "../task/execute.ts";
 import type { Broker } from "./broker.ts";
+import { letThrough } from "./cancellation.ts";
 import { jobFields } from "./keys.ts";
 import { appendLog } from "./log.ts";
 import { wakeWorkflow } from "./parked-workflows.ts";
@@ -22,6 +23,8 @@ import { createWorkflowRecord, type WorkflowRecord } from "./workflow-record.ts"
 
 /** A job that this process runs right now, and what may be done to it meanwhile. */
 export interface HeldJob extends Delivery {
+  /** When this worker took it, in milliseconds since 1970. */
+  readonly takenAt: number;
   progress(progress: Progress): Promise<void>;
   /** Adds lines to the job's log, and in the same step notes how far a log that is mirrored was read. */
   log(lines: readonly string[], cursor?: string): Promise<void>;
@@ -80,6 +83,23 @@ export interface Consumer {
   abort(reason: LovageError, matches: (job: Delivery) => boolean): void;
   /** The ids of the running jobs. */
   running(): string[];
+  /** The running jobs. */
+  held(): HeldJob[];
+  status(): ConsumerStatus;
+  /** How many jobs it runs at once from now on; those running beyond it go on. */
+  setConcurrency(concurrency: number): Promise<void>;
+  /** Takes no more jobs until it is resumed; those running go on. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+}
+
+export interface ConsumerStatus {
+  name: string;
+  concurrency: number;
+  active: number;
+  /** When it last took a job, in milliseconds since 1970; null: never. */
+  takenAt: number | null;
+  paused: boolean;
 }
 
 /** A job that outlives this many workers is likely to kill them; Ray jobs survive, so there may be several deploys. */
@@ -94,15 +114,21 @@ const cancellationCheckInterval = 2000;
 export function createConsumer(options: ConsumerOptions): Consumer {
   const { broker, queue } = options;
   const held: Held = new Map();
+  /** The jobs put aside for another attempt since the last look for cancellations. */
+  let retried: string[] = [];
   let worker: Worker | undefined;
   let timer: NodeJS.Timeout | undefined;
   let draining = false;
+  let paused = false;
+  let { concurrency } = options;
+  let takenAt: number | null = null;
 
   async function handle(job: Job, token = ""): Promise<unknown> {
     const id = job.id ?? "";
     // BullMQ runs what it fetched while it closes: jobs on their way, and, woken by the hand-back, the very job that
-    // was just handed back.
-    if (draining) return handBackUnstarted(options, job, () => job.moveToWait(token), new WaitingError());
+    // was just handed back. While it pauses it takes one more, too, for which it was waiting.
+    if (draining || paused)
+      return handBackUnstarted(options, job, () => job.moveToWait(token), new WaitingError());
     // The lock was lost, the job came back, and the first run is not over yet: two at once would be one too many.
     if (held.has(id)) {
       const later = () => job.moveToDelayed(Date.now() + stillEndingDelay, token);
@@ -111,8 +137,10 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     const controller = new AbortController();
     const delivery = new BullJob(options, job, token, controller, held);
     held.set(id, delivery);
+    takenAt = delivery.takenAt;
     try {
       const outcome = await options.run(delivery);
+      if (outcome.type === "retry") retried.push(id);
       return outcome.type === "completed" ? outcome.output : await end(options, job, token, outcome);
     } finally {
       // A workflow that was parked may be held again by now.
@@ -131,7 +159,10 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   }
 
   async function checkCancellations(): Promise<void> {
-    const ids = [...held.keys()];
+    // A job that was cancelled while its next attempt was being put aside is not left to wait for its time.
+    const aside = retried;
+    retried = [];
+    const ids = [...held.keys(), ...aside];
     if (ids.length === 0) return;
     const pipeline = broker.redis.pipeline();
     for (const id of ids) pipeline.hget(broker.keys.job(queue, id), jobFields.cancel);
@@ -141,6 +172,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       if (typeof wish !== "string") continue;
       const { reason } = (parseJson(wish) ?? {}) as { reason?: string };
       abortById(id, new LovageError("JOB_CANCELLED", reason ?? "cancelled"));
+      if (aside.includes(id)) await letThrough(broker, { queue, id });
     }
   }
 
@@ -150,7 +182,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
         connection: broker.redis,
         prefix: broker.keys.prefix,
         name: options.workerName,
-        concurrency: options.concurrency,
+        concurrency,
         lockDuration: options.lockDuration,
         stalledInterval: Math.max(1000, options.lockDuration / 2),
         maxStalledCount,
@@ -179,8 +211,12 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     },
     async drain() {
       draining = true;
-      clearInterval(timer);
-      await worker?.close();
+      try {
+        await worker?.close();
+      } finally {
+        // Jobs that end their last run are looked after until then: it may take hours.
+        clearInterval(timer);
+      }
     },
     abort(reason, matches) {
       for (const job of held.values()) {
@@ -188,7 +224,29 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       }
     },
     running: () => [...held.keys()],
+    held: () => [...held.values()],
+    status: () => ({ name: queue, concurrency, active: held.size, takenAt, paused }),
+    async setConcurrency(count) {
+      concurrency = count;
+      if (worker === undefined) return;
+      worker.concurrency = count;
+      // With all its slots taken it would notice only when a job ends; a resume makes it look at once.
+      if (!paused && !draining) await wake(worker);
+    },
+    async pause() {
+      paused = true;
+      await worker?.pause(true);
+    },
+    async resume() {
+      paused = false;
+      await worker?.resume();
+    },
   };
+}
+
+async function wake(worker: Worker): Promise<void> {
+  await worker.pause(true);
+  await worker.resume();
 }
 
 /** The jobs of one queue that this process runs, by id. */
@@ -204,6 +262,7 @@ class BullJob implements HeldJob {
   readonly attempts: number;
   readonly enqueuedAt: number;
   readonly firstStart: boolean;
+  readonly takenAt = Date.now();
   readonly signal: AbortSignal;
   readonly controller: AbortController;
   readonly #options: ConsumerOptions;

@@ -47,7 +47,7 @@ async function readRedisHealth(broker: Broker): Promise<RedisHealth> {
   };
 }
 
-async function readQueueHealth(broker: Broker, name: string): Promise<QueueHealth> {
+export async function readQueueHealth(broker: Broker, name: string): Promise<QueueHealth> {
   const queue = broker.queue(name);
   const [counts, oldest, workers] = await Promise.all([
     queue.getJobCounts("wait", "prioritized", "delayed", "active", "failed"),

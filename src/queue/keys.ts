@@ -21,6 +21,14 @@ export interface Keys {
   readonly rayStops: string;
   /** Channel on which cancellations are announced. */
   readonly cancellations: string;
+  /** Hash: worker's name → its last beat. */
+  readonly workers: string;
+  /** Hash: the limits that operators set for tasks, instead of those of their definitions. */
+  readonly limits: string;
+  /** Channel of requests to workers. */
+  readonly control: string;
+  /** Channel of the answers to one client's requests. */
+  answers(client: string): string;
 }
 
 export function createKeys(prefix: string): Keys {
@@ -38,6 +46,10 @@ export function createKeys(prefix: string): Keys {
     failed: (queue) => `${prefix}:${queue}:failed`,
     rayStops: `${prefix}:ray-stops`,
     cancellations: `${prefix}:cancellations`,
+    workers: `${prefix}:workers`,
+    limits: `${prefix}:limits`,
+    control: `${prefix}:control`,
+    answers: (client) => `${prefix}:answers:${client}`,
   };
 }
 

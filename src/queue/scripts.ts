@@ -106,6 +106,32 @@ const sources = {
       return 1`,
   },
   /**
+   * Writes a worker's beat under its name, by Redis' clock, unless another live worker has the name; returns the time in
+   * milliseconds, or 0.
+   */
+  lovageBeat: {
+    numberOfKeys: 1,
+    lua: `
+      local time = redis.call("time")
+      local now = time[1] * 1000 + math.floor(time[2] / 1000)
+      local known = redis.call("hget", KEYS[1], ARGV[1])
+      if known then
+        local at, instance = string.match(known, "^(%d+) (%S+) ")
+        local other = at and instance ~= ARGV[2] and instance ~= ARGV[3]
+        if other and now - tonumber(at) < tonumber(ARGV[4]) then return 0 end
+      end
+      redis.call("hset", KEYS[1], ARGV[1], string.format("%.0f %s %s", now, ARGV[2], ARGV[5]))
+      return now`,
+  },
+  /** Removes a worker's beat, if it is still the one that is meant. */
+  lovageForget: {
+    numberOfKeys: 1,
+    lua: `
+      local known = redis.call("hget", KEYS[1], ARGV[1])
+      if not known or string.match(known, "^%d+ (%S+) ") ~= ARGV[2] then return 0 end
+      return redis.call("hdel", KEYS[1], ARGV[1])`,
+  },
+  /**
    * Claims the next replay of a dead job. A claim whose job was not added yet is given again to the same input.
    * Arguments: field, what the id begins with, the input's fingerprint, queue, "1" to replay what was replayed.
    * Returns [1 to add | 0 added already with this input, id, queue, record]; [2, id] when added with another input; [-1].
@@ -159,6 +185,15 @@ export interface ScriptCommands {
   ): Promise<number>;
   lovageCancel(job: string, field: string, value: string): Promise<string | number>;
   lovageSetData(job: string, data: string): Promise<number>;
+  lovageBeat(
+    workers: string,
+    name: string,
+    instance: string,
+    replaces: string,
+    silentAfter: number,
+    beat: string,
+  ): Promise<number>;
+  lovageForget(workers: string, name: string, instance: string): Promise<number>;
   lovageClaimReplay(
     job: string,
     field: string,

@@ -86,12 +86,17 @@ export interface TaskManifest {
   output: unknown;
 }
 
+export function kindOf(task: AnyTask): TaskManifest["kind"] {
+  if (task.workflow) return "workflow";
+  return task.ray === undefined ? "task" : "ray";
+}
+
 export function describeTask(task: AnyTask): TaskManifest {
   return {
     name: task.name,
     queue: task.queue,
     description: task.description,
-    kind: task.workflow ? "workflow" : task.ray === undefined ? "task" : "ray",
+    kind: kindOf(task),
     retry: task.retry,
     input: z.toJSONSchema(task.input, { io: "input", unrepresentable: "any" }),
     output: z.toJSONSchema(task.output, { io: "output", unrepresentable: "any" }),

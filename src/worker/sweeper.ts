@@ -11,12 +11,12 @@ const interval = 30_000;
  * Finds workflows whose calls have all ended without their hearing of it. Every worker does so for its queues; waking a
  * workflow twice does no harm.
  */
-export function createSweeper(broker: Broker, queues: readonly string[], logger: TaskLogger): Service {
+export function createSweeper(broker: Broker, queues: () => readonly string[], logger: TaskLogger): Service {
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
 
   async function sweep(): Promise<void> {
-    for (const queue of queues) {
+    for (const queue of queues()) {
       const woken = await sweepParkedWorkflows(broker, queue);
       if (woken.length > 0) logger.warn({ queue, workflows: woken }, "workflows that waited in vain go on");
     }

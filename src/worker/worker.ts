@@ -4,8 +4,8 @@ import { childOfPlainFields, type Logger } from "../observe/logger.ts";
 import { createTroubleLog } from "../observe/trouble.ts";
 import type { Service } from "../process/service.ts";
 import type { Broker } from "../queue/broker.ts";
-import { listenForCancellations } from "../queue/cancellations.ts";
-import { type Consumer, createConsumer, type GivenUpJob, type HeldJob } from "../queue/consumer.ts";
+import { createConsumer, type GivenUpJob, type HeldJob } from "../queue/consumer.ts";
+import { createLimitOverrides } from "../queue/limit-overrides.ts";
 import { publishManifests } from "../queue/manifests.ts";
 import { createRayStops } from "../queue/ray-stops.ts";
 import type { RayHost } from "../ray/host.ts";
@@ -23,8 +23,11 @@ import { createRunHooks } from "../task/run-hooks.ts";
 import { JobContext } from "./context.ts";
 import { createContinuations } from "./continuations.ts";
 import { withLifeCycle } from "./life-cycle.ts";
+import { createPresence } from "./presence.ts";
 import { createRayRuns } from "./ray-runs.ts";
+import { createServedQueues } from "./served-queues.ts";
 import { createSweeper } from "./sweeper.ts";
+import { createTally } from "./tally.ts";
 import { runWorkflow } from "./workflow.ts";
 
 export interface WorkerOptions {
@@ -44,6 +47,14 @@ export interface WorkerOptions {
   shutdownTimeout: number;
   lockDuration: number;
   retention: Parameters<typeof createConsumer>[0]["retention"];
+  /** Of Lovage; told to whoever inspects the worker. */
+  version?: string;
+  /** The configuration, without secrets, for whoever inspects the worker. */
+  conf?: Record<string, unknown>;
+  /** The concurrency of a queue that an operator adds without saying it. Default 1. */
+  concurrencyOf?: (queue: QueueName) => number;
+  /** Told when an operator asks the worker to stop. Default: it stops; its process goes on. */
+  onShutdown?: () => void;
 }
 
 /** How often a stopping worker says what it still waits for, in milliseconds. */
@@ -58,7 +69,8 @@ const handBackGrace = 5000;
  */
 export function createWorker(options: WorkerOptions): Service {
   const { broker, catalogue, logger } = options;
-  const completions = childOfPlainFields(logger);
+  let completions = childOfPlainFields(logger);
+  const tally = createTally();
   const rayJobs = new WeakMap<HeldJob, string>();
   const stops = createRayStops(broker);
   const reaper = options.rayRunner.createReaper(stops, logger);
@@ -91,7 +103,7 @@ export function createWorker(options: WorkerOptions): Service {
     },
     callNext: (job: HeldJob, call: Call, output: unknown) => continuations.succeeded(job, call.meta, output),
     admit: async () => ({ release: async () => {} }),
-    timeLimits: () => undefined,
+    timeLimits: (task: string) => limits.timeLimits(task),
     stopRayJob: (job: HeldJob) => options.rayRunner.stopRecorded(rayHost(job, job.signal)),
   };
 
@@ -134,6 +146,7 @@ export function createWorker(options: WorkerOptions): Service {
     }
     const outcome = isFinal(decided) ? await tidyUp(job, decided) : decided;
     if (runHooks !== undefined) await runHooks.ended(job, outcome);
+    tally[outcome.type] += 1;
     report(job, outcome, Math.round(performance.now() - begun));
     return outcome;
   }
@@ -204,45 +217,72 @@ export function createWorker(options: WorkerOptions): Service {
   }
 
   const onTrouble = createTroubleLog(logger, "trouble with Redis");
-  const consumers: Consumer[] = options.queues.map(({ name, concurrency }) =>
+  const limits = createLimitOverrides(broker, onTrouble);
+  const openConsumer = (queue: QueueName, concurrency: number) =>
     createConsumer({
       broker,
-      queue: name,
+      queue,
       concurrency,
-      workerName: options.name,
+      // Read when it starts: its name may be taken.
+      get workerName() {
+        return presence.name;
+      },
       lockDuration: options.lockDuration,
       retention: options.retention,
       retryPolicy: (task) => policies.get(task),
       run,
       onError: onTrouble,
       onGivenUp: giveUp,
-      onStalled: (job) => logger.warn({ job, queue: name }, "a worker fell silent; its job is taken over"),
-    }),
-  );
-  const sweeper = createSweeper(
+      onStalled: (job) => logger.warn({ job, queue }, "a worker fell silent; its job is taken over"),
+    });
+  const queues = createServedQueues(options.queues, openConsumer);
+  const presence = createPresence({
     broker,
-    options.queues.map(({ name }) => name),
+    queues,
+    tally,
+    catalogue,
+    limits,
+    wantedName: options.name,
+    version: options.version ?? "",
+    conf: options.conf ?? {},
+    concurrencyOf: options.concurrencyOf ?? (() => 1),
     logger,
-  );
-  const listener = listenForCancellations(broker, ({ queue, id, reason }) => {
-    const cancelled = new LovageError("JOB_CANCELLED", reason);
-    for (const consumer of consumers)
-      consumer.abort(cancelled, (job) => job.queue === queue && job.id === id);
+    onName(name) {
+      contextParts.workerName = name;
+      logger.setBindings({ worker: name });
+      completions = childOfPlainFields(logger);
+    },
+    submissionIdOf: (job) => rayJobs.get(job),
+    removeQueue(name) {
+      queues.remove(name).catch(onTrouble);
+      abortRayJobs("the worker takes no more jobs of the queue; the Ray job runs on", name);
+    },
+    shutdown: options.onShutdown ?? (() => void service.stop().catch(onTrouble)),
+    onError: onTrouble,
   });
-
-  function abortAll(why: string, matches: (task: AnyTask | undefined, job: object) => boolean): void {
+  const sweeper = createSweeper(broker, () => queues.status().map(({ name }) => name), logger);
+  function abortAll(
+    why: string,
+    matches: (task: AnyTask | undefined, job: { queue: string }) => boolean,
+  ): void {
     const reason = new LovageError("WORKER_STOPPING", why);
     const tasks = new Map<string, AnyTask>(catalogue.tasks.map((task) => [task.name, task]));
-    for (const consumer of consumers) consumer.abort(reason, (job) => matches(tasks.get(job.task), job));
+    queues.abort(reason, (job) => matches(tasks.get(job.task), job));
   }
 
+  /** A Ray job runs on without us, so there is nothing to wait for: the next worker attaches to it. */
+  function abortRayJobs(why: string, only?: QueueName): void {
+    const onCluster = (task: AnyTask | undefined, job: object) =>
+      task?.ray !== undefined || rayRuns.waits(job);
+    abortAll(why, (task, job) => onCluster(task, job) && (only ?? job.queue) === job.queue);
+  }
+
+  const runningIds = () => queues.held().map(({ id }) => id);
+
   async function drain(): Promise<void> {
-    const drained = Promise.all(consumers.map((consumer) => consumer.drain()));
-    // A Ray job runs on without us, so there is nothing to wait for: the next worker attaches to it.
-    abortAll(
-      "the worker stops; the Ray job runs on",
-      (task, job) => task?.ray !== undefined || rayRuns.waits(job),
-    );
+    presence.stopping();
+    const drained = queues.drain();
+    abortRayJobs("the worker stops; the Ray job runs on");
     const done = new AbortController();
     const deadline = Date.now() + options.shutdownTimeout;
     const watch = async () => {
@@ -250,7 +290,7 @@ export function createWorker(options: WorkerOptions): Service {
         await sleep(Math.min(stillRunningInterval, deadline - Date.now()), undefined, {
           signal: done.signal,
         });
-        const running = consumers.flatMap((consumer) => consumer.running());
+        const running = runningIds();
         const seconds = Math.max(0, Math.round((deadline - Date.now()) / 1000));
         logger.info({ running, seconds }, "waiting for jobs to finish");
       }
@@ -268,7 +308,7 @@ export function createWorker(options: WorkerOptions): Service {
   }
 
   function notHandedBack(): LovageError {
-    const running = consumers.flatMap((consumer) => consumer.running());
+    const running = runningIds();
     return new LovageError("DEADLINE_EXCEEDED", `${running.length} jobs could not be handed back in time`, {
       value: running,
       hint: "another worker takes them over when their locks have run out",
@@ -276,23 +316,29 @@ export function createWorker(options: WorkerOptions): Service {
   }
 
   let stopping: Promise<void> | undefined;
-  const service: Service = {
+  const inner: Service = {
     async start() {
       await publishManifests(broker, catalogue.tasks.map(describeTask));
-      await listener.start();
+      await presence.start();
       await reaper.start();
       await sweeper.start();
-      await Promise.all(consumers.map((consumer) => consumer.start()));
+      await queues.start();
     },
     stop() {
       stopping ??= drain().then(() =>
-        Promise.all([listener.stop(), reaper.stop(), sweeper.stop()]).then(() => {}),
+        Promise.all([presence.stop(), reaper.stop(), sweeper.stop()]).then(() => {}),
       );
       return stopping;
     },
   };
-  const queues = options.queues.map((queue) => queue.name);
-  return withLifeCycle(service, hooks, { name: workerName, queues, dependencies }, onHookFault);
+  const queueNames = options.queues.map((queue) => queue.name);
+  const service = withLifeCycle(
+    inner,
+    hooks,
+    { name: workerName, queues: queueNames, dependencies },
+    onHookFault,
+  );
+  return service;
 }
 
 function isFinal({ type }: Outcome): boolean {

@@ -130,3 +130,14 @@ test("help names the commands and the exit codes", async () => {
   for (const text of ["worker", "dev", "enqueue", "cancel", "ray", "3 timeout"])
     expect(stdout).toContain(text);
 });
+
+test("workers are asked and told, and shown at a glance", async () => {
+  const ping = await lovage(["inspect", "ping", "--json"]);
+  expect(JSON.parse(ping.stdout)).toMatchObject({ answers: [{ worker: "test-worker" }], silent: [] });
+  expect(ping.code).toBe(0);
+  const changed = await lovage(["control", "concurrency", "3", "--queue", "data"]);
+  expect(changed.stdout).toContain("data 0/3");
+  const top = await lovage(["top", "--once"]);
+  expect(top.stdout).toContain("1 of 1 workers up");
+  expect((await lovage(["inspect", "ping", "--worker", "test-work", "--json"])).code).toBe(1);
+});

@@ -19,6 +19,8 @@ export interface Script {
   tasks?: TaskManifest[];
   /** Workers that each queue has. */
   workers?: number;
+  inspect?: Partial<Client<TaskTypes>["inspect"]>;
+  control?: Partial<Client<TaskTypes>["control"]>;
 }
 
 export interface Ended {
@@ -90,7 +92,7 @@ function scriptedClient(script: Script, ended: Ended): Client<TaskTypes> {
     if (script.redis !== undefined) throw script.redis;
     return value;
   }
-  const client: Pick<Client<TaskTypes>, "get" | "enqueue" | "tasks" | "inspect" | "close"> = {
+  const client: Pick<Client<TaskTypes>, "get" | "enqueue" | "tasks" | "inspect" | "control" | "close"> = {
     get: (id) => answer(scriptedJob(script, id) as never),
     enqueue: (task, input, options) => {
       ended.calls.push({ task, input, options });
@@ -109,9 +111,13 @@ function scriptedClient(script: Script, ended: Ended): Client<TaskTypes> {
             failed: 0,
             oldestMilliseconds: null,
             workers: script.workers ?? 1,
+            waitingChildren: 0,
+            paused: false,
           },
         ]),
-    },
+      ...script.inspect,
+    } as Client<TaskTypes>["inspect"],
+    control: (script.control ?? {}) as Client<TaskTypes>["control"],
     async close() {
       ended.closed += 1;
     },

@@ -9,6 +9,7 @@ import {
   type HeldJob,
 } from "../../src/queue/consumer.ts";
 import { addJobs, prepareJob } from "../../src/queue/producer.ts";
+import { createSubscriber } from "../../src/queue/subscriber.ts";
 import { eventually } from "../support/world.ts";
 
 const retry = { attempts: 1, backoff: 0, maxBackoff: 0 };
@@ -138,12 +139,13 @@ test("a job that is given up because its workers died is told of, with its recor
 
 test("a message that is no cancellation does not end who listens", async () => {
   const heard: string[] = [];
-  const listener = listenForCancellations(broker, (notice) => heard.push(notice.id));
-  await listener.start();
+  const subscriber = createSubscriber(broker);
+  await listenForCancellations(broker, subscriber, (notice) => void heard.push(notice.id));
+  await subscriber.start();
   for (const message of ["hello", "null", "{}", '{"queue":"default","id":"x","reason":"r"}']) {
     await broker.redis.publish(broker.keys.cancellations, message);
   }
   await eventually("the real one is heard", () => heard.length > 0);
   expect(heard).toEqual(["x"]);
-  await listener.stop();
+  await subscriber.stop();
 });

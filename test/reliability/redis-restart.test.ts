@@ -23,6 +23,8 @@ afterAll(async () => {
 test("Redis is restarted under load: workers go on by themselves, nothing acknowledged is lost", async () => {
   await world.workerProcess();
   await world.workerProcess();
+  const answering = async () => (await world.client.inspect.ping()).answers.length;
+  expect(await answering()).toBe(2);
   const acknowledged: string[] = [];
   let refused = 0;
   let enqueuing = true;
@@ -63,4 +65,5 @@ test("Redis is restarted under load: workers go on by themselves, nothing acknow
   expect(acknowledged.length).toBeGreaterThan(600);
   // Calls during a restart wait for Redis; only one that waited out its timeout is refused.
   expect(refused).toBeLessThanOrEqual(2);
+  await eventually("both workers answer questions again", async () => (await answering()) === 2, 10_000);
 }, 180_000);

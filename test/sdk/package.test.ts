@@ -91,6 +91,7 @@ const exported = {
     "group",
     "jobStates",
     "map",
+    "openStates",
     "signature",
   ],
   "lovage/tasks": [

@@ -1,6 +1,6 @@
 import { expectTypeOf, test } from "vitest";
 import * as z from "zod";
-import { type Client, chain, createClient, group, map, signature } from "#client";
+import { type ActiveJob, type Client, chain, createClient, group, map, signature } from "#client";
 import { defineWorkflow } from "#task";
 import type { Tasks } from "#tasks";
 import { ping } from "../../tasks/simple_tasks.ts";
@@ -28,6 +28,17 @@ test("many calls are typed one by one", () => {
   // @ts-expect-error the input is another task's
   client.enqueueMany([{ task: "tasks.simple_tasks.ping", input: { dataset: "a.csv" } }]);
   expectTypeOf(createClient<Tasks>).returns.toEqualTypeOf<Client<Tasks>>();
+});
+
+test("what workers are asked and answer is typed", async () => {
+  const { answers } = await client.inspect.active({ workers: ["ml"], timeout: "2s" });
+  expectTypeOf(answers).toEqualTypeOf<{ worker: string; answer: ActiveJob[]; milliseconds: number }[]>();
+  await client.control.timeLimit("tasks.simple_tasks.ping", { hard: "1m" });
+  await client.control.timeLimit("tasks.simple_tasks.ping", "off");
+  // @ts-expect-error no queue has this name
+  client.control.addQueue("fast");
+  // @ts-expect-error a limit is off, default, or of durations
+  client.control.timeLimit("tasks.simple_tasks.ping", "none");
 });
 
 test("a composition has the type of what it ends with", async () => {

@@ -1,0 +1,34 @@
+import type { Config } from "./config.ts";
+
+const secret = "(secret)";
+
+/**
+ * The configuration as it may be shown: secrets are masked where they are set, and so are passwords inside any URL; of
+ * Redis' URL its address is left. Certificates are named, not printed.
+ */
+export function publicConfig(config: Config): Record<string, unknown> {
+  const { redis, ray, notify } = config;
+  const shown = {
+    ...config,
+    redis: {
+      // A URL wins over host and port, which then say nothing.
+      ...(redis.url === undefined ? redis : { prefix: redis.prefix, url: addressOf(redis.url) }),
+      password: masked(redis.password),
+      ca: redis.ca && "(a certificate)",
+    },
+    ray: { ...ray, token: masked(ray.token), ca: ray.ca && "(a certificate)" },
+    notify: { ...notify, webhookUrl: masked(notify.webhookUrl), smtpUrl: masked(notify.smtpUrl) },
+  };
+  return JSON.parse(JSON.stringify(shown), (_key, value) =>
+    typeof value === "string" ? value.replace(/:\/\/[^/@\s]*@/g, `://${secret}@`) : value,
+  );
+}
+
+function addressOf(url: string): string {
+  const parsed = URL.parse(url);
+  return parsed === null ? secret : `${parsed.protocol}//${parsed.host}${parsed.pathname}`;
+}
+
+function masked(value: string | undefined): string | undefined {
+  return value === undefined ? undefined : secret;
+}

@@ -1,0 +1,25 @@
+import type { QueueHealth } from "../task/context.ts";
+import { queueNames } from "../task/definition.ts";
+import type { Broker } from "./broker.ts";
+import { readQueueHealth } from "./inspector.ts";
+
+/** A queue as operators look at it. */
+export interface QueueOverview extends QueueHealth {
+  waitingChildren: number;
+  /** Whether the whole queue is paused: no worker takes its jobs. */
+  paused: boolean;
+}
+
+export function readQueues(broker: Broker): Promise<QueueOverview[]> {
+  return Promise.all(
+    queueNames.map(async (name) => {
+      const queue = broker.queue(name);
+      const [health, waitingChildren, paused] = await Promise.all([
+        readQueueHealth(broker, name),
+        queue.getWaitingChildrenCount(),
+        queue.isPaused(),
+      ]);
+      return { ...health, waitingChildren, paused };
+    }),
+  );
+}
