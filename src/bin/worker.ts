@@ -9,7 +9,8 @@ import { openBroker } from "../queue/broker.ts";
 import { createClusterOperations } from "../ray/cluster.ts";
 import { createProgramPackage } from "../ray/program.ts";
 import { createRayRunner } from "../ray/runner.ts";
-import type { Catalogue, QueueName, TaskSettings } from "../task/index.ts";
+import type { TaskLogger } from "../task/context.ts";
+import type { Catalogue, Dependencies, Hooks, QueueName, TaskSettings } from "../task/index.ts";
 import { renderBanner } from "../worker/banner.ts";
 import { cannotIsolate, createWorker } from "../worker/worker.ts";
 import { openRay } from "./ray.ts";
@@ -28,14 +29,27 @@ export interface Deployment {
   programsFolder: string;
   /** URL of the module that exports the catalogue, and `dependencies` where there are some; isolated tasks need it. */
   catalogueUrl?: string;
+  /** Around the worker's runs, what its tasks enqueue, and its life. The first is outermost. */
+  hooks?: readonly Hooks[];
+  /** Makes what tasks find as `context.dependencies`, once, before the worker takes jobs. */
+  dependencies?: () => Dependencies | Promise<Dependencies>;
+  /** Told when the worker has stopped. */
+  dispose?: (dependencies: Dependencies) => unknown;
 }
 
+/** What a deployment's module, `tasks/index.ts`, exports; all but the catalogue may be left out. */
+type DeploymentModule = Omit<Deployment, "programsFolder">;
+
 export async function loadDeployment(): Promise<Deployment> {
-  const { catalogue } = await import("../../tasks/index.ts");
+  const deployment: DeploymentModule = await import("../../tasks/index.ts");
+  const { catalogue, hooks, dependencies, dispose } = deployment;
   return {
     catalogue,
-    programsFolder: fileURLToPath(new URL("../../tasks/ray_jobs", import.meta.url)),
     catalogueUrl: new URL("../../tasks/index.ts", import.meta.url).href,
+    programsFolder: fileURLToPath(new URL("../../tasks/ray_jobs", import.meta.url)),
+    ...(hooks && { hooks }),
+    ...(dependencies && { dependencies }),
+    ...(dispose && { dispose }),
   };
 }
 
@@ -53,7 +67,8 @@ export async function runWorker(
   const name = options.name ?? config.worker.name ?? `${queueNames.join("+")}@${hostname()}`;
   const logger = await createLogger({ ...config.log, base: { worker: name } });
   // What can be wrong with the deployment is told before anything is opened that would keep the process alive.
-  const { catalogue, programsFolder, catalogueUrl } = await deploy();
+  const deployment = await deploy();
+  const { catalogue, programsFolder, catalogueUrl, hooks = [] } = deployment;
   const tasks = catalogue.tasks.filter((task) => queueNames.includes(task.queue));
   const ray = openRay(config);
   const programs = createProgramPackage(ray, programsFolder);
@@ -69,7 +84,17 @@ export async function runWorker(
     onWaiting: (reason) => logger.warn({ reason }, "waiting for Redis"),
     onError: createTroubleLog(logger, "trouble with Redis"),
   });
-  const close = () => Promise.all([broker.close(), ray.close()]);
+  let dependencies = {} as Dependencies;
+  const close = async () => {
+    await dispose(deployment, dependencies, logger);
+    await Promise.all([broker.close(), ray.close()]);
+  };
+  try {
+    if (deployment.dependencies !== undefined) dependencies = await deployment.dependencies();
+  } catch (error) {
+    await Promise.all([broker.close(), ray.close()]);
+    throw error;
+  }
   const rayRunner = createRayRunner({
     client: ray,
     programs,
@@ -91,6 +116,8 @@ export async function runWorker(
     rayRunner,
     cluster: createClusterOperations(ray),
     settings: taskSettings(config),
+    dependencies,
+    hooks,
     logger,
     shutdownTimeout: config.worker.shutdownTimeout,
     lockDuration: config.worker.lockDuration,
@@ -140,6 +167,18 @@ export async function runWorker(
   // The channel would keep the process alive.
   if (process.connected) process.disconnect();
   return 0;
+}
+
+async function dispose(
+  deployment: Deployment,
+  dependencies: Dependencies,
+  logger: TaskLogger,
+): Promise<void> {
+  try {
+    await deployment.dispose?.(dependencies);
+  } catch (error) {
+    logger.error({ err: error }, "the dependencies could not be disposed of");
+  }
 }
 
 function taskSettings(config: Config): TaskSettings {

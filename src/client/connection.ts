@@ -1,4 +1,5 @@
 import { type Duration, toMilliseconds } from "../core/durations.ts";
+import { describeError, LovageError } from "../core/errors.ts";
 import { type Broker, openBroker } from "../queue/broker.ts";
 import { type RedisSettings, withDeadline } from "../queue/connection.ts";
 import { type Asker, createAsker } from "../queue/control.ts";
@@ -6,6 +7,8 @@ import { createEventReader, type EventReader } from "../queue/event-reader.ts";
 import { createJobEvents, type JobEvents } from "../queue/events.ts";
 import { createSender, type Sender } from "../queue/sender.ts";
 import type { Catalogue } from "../task/catalogue.ts";
+import { createEnqueueGate, type EnqueueGate } from "../task/enqueue-hooks.ts";
+import type { EnqueueHooks } from "../task/hooks.ts";
 import { createDirectory, type TaskDirectory } from "./directory.ts";
 import { createHandle, type JobHandle } from "./handle.ts";
 
@@ -16,7 +19,9 @@ export interface ClientOptions {
   catalogue?: Catalogue;
   /** How long a call waits for Redis. Default "10s". */
   timeout?: Duration;
-  /** Hears of connection faults; the client reconnects by itself. Default: silence. */
+  /** Around every call of this client. The first is outermost. */
+  hooks?: readonly EnqueueHooks[];
+  /** Hears of connection faults and of hooks that fail after the fact; the client reconnects by itself. Default: silence. */
   onError?: (error: Error) => void;
 }
 
@@ -27,6 +32,8 @@ export interface ClientParts {
   readonly reader: EventReader;
   readonly events: JobEvents;
   readonly sender: Sender;
+  /** What the hooks do to each call. */
+  readonly gate: EnqueueGate | undefined;
   readonly asker: Asker;
   /** Milliseconds that a call waits for Redis. */
   readonly timeout: number;
@@ -46,6 +53,10 @@ export interface Connection {
 export function createConnection(options: ClientOptions): Connection {
   const timeout = toMilliseconds(options.timeout ?? "10s", "timeout");
   const onError = options.onError ?? (() => {});
+  const gate = createEnqueueGate(options.hooks ?? [], (hook, error) => {
+    const message = `the hook ${hook} failed: ${describeError(error)}`;
+    onError(new LovageError("UNEXPECTED", message, { cause: error }));
+  });
   let opening: Promise<ClientParts> | undefined;
 
   async function open(): Promise<ClientParts> {
@@ -57,6 +68,7 @@ export function createConnection(options: ClientOptions): Connection {
       reader,
       events: createJobEvents(reader),
       sender: createSender(broker),
+      gate,
       asker: createAsker(broker),
       timeout,
       inTime: (answer) => withDeadline(answer, timeout, broker.address),

@@ -18,7 +18,7 @@ export async function enqueueAll(
   parts: ClientParts,
   calls: readonly PlainCall[],
 ): Promise<JobHandle<never>[]> {
-  const until = Date.now() + parts.timeout;
+  let until = Date.now() + parts.timeout;
   const jobs = [];
   const entries = new Map<string, TaskEntry>();
   for (const { task, input, options } of calls) {
@@ -30,10 +30,18 @@ export async function enqueueAll(
     jobs.push(job);
   }
   if (jobs.length === 0) return [];
+  if (parts.gate !== undefined) {
+    const asked = Date.now();
+    await parts.gate.before(jobs);
+    // The time that hooks take is not Redis'.
+    until += Date.now() - asked;
+  }
   const places = await parts.sender.send(jobs, Math.max(0, until - Date.now()));
-  return jobs.map(({ name: task, opts, queue }, index) =>
+  const handles = jobs.map(({ name: task, opts, queue }, index) =>
     handleOf(parts, { id: opts.jobId, queue, ...places[index], task }),
   );
+  await parts.gate?.after(jobs, handles);
+  return handles;
 }
 
 /** @throws LovageError `TASK_UNKNOWN`, `INPUT_INVALID` with the option in front of the field */

@@ -32,6 +32,7 @@ export {
   map,
   signature,
 } from "../task/canvas.ts";
+export type { EnqueueHooks, OutgoingCall } from "../task/hooks.ts";
 export { type Call, type Client, createClient } from "./client.ts";
 export type { ClientOptions } from "./connection.ts";
 export type { Control, LimitSwitch, WorkerQueueOptions } from "./control.ts";

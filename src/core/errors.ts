@@ -1,5 +1,6 @@
 /** Every code Lovage itself raises, whether another attempt can help, and what it means. Codes are never reused. */
 export const errorCodes = {
+  CALL_UNSCRIPTED: { retryable: false, meaning: "A test's workflow made a call for which it has no result." },
   CATALOGUE_EMPTY: { retryable: false, meaning: "No worker has published its tasks in this Redis yet." },
   CHILD_LOST: { retryable: false, meaning: "A job that a workflow called is gone without a result." },
   CONFIG_INVALID: { retryable: false, meaning: "The environment or .env has faults; all are listed." },
@@ -39,7 +40,9 @@ export const errorCodes = {
   RAY_CLUSTER_REPLACED: { retryable: true, meaning: "The cluster was replaced while the Ray job ran." },
   RAY_JOB_FAILED: { retryable: true, meaning: "The Ray job's program failed." },
   RAY_JOB_LOST: { retryable: true, meaning: "The cluster no longer knows the Ray job." },
+  RAY_JOB_SECOND: { retryable: false, meaning: "A task asked for a second Ray job in one attempt." },
   RAY_JOB_STOPPED: { retryable: false, meaning: "Somebody stopped the Ray job on the cluster." },
+  RAY_JOB_UNSCRIPTED: { retryable: false, meaning: "A test ran a Ray program for which it has no script." },
   RAY_NOT_STARTED: { retryable: true, meaning: "The Ray job did not start before its start deadline." },
   RAY_RESULT_MISSING: { retryable: true, meaning: "The Ray job succeeded but its result was not found." },
   RAY_RUN_TIMEOUT: { retryable: false, meaning: "The Ray job ran longer than its run deadline." },

@@ -38,7 +38,19 @@ export interface HeldJob extends Delivery {
 }
 
 /** What is left of a job that nobody holds any more. */
-export type GivenUpJob = Pick<HeldJob, "id" | "task" | "queue" | "data" | "readRayJob" | "workflow">;
+export type GivenUpJob = Pick<
+  HeldJob,
+  | "id"
+  | "task"
+  | "queue"
+  | "data"
+  | "attempt"
+  | "attempts"
+  | "enqueuedAt"
+  | "signal"
+  | "readRayJob"
+  | "workflow"
+>;
 
 export interface ConsumerOptions {
   broker: Broker;
@@ -265,7 +277,8 @@ class BullJob implements HeldJob {
     this.data = job.data;
     // Only a failed attempt counts: a job handed back, or taken over after a crash, goes on with the same attempt.
     this.attempt = job.attemptsMade + 1;
-    this.attempts = job.opts.attempts ?? 1;
+    // BullMQ for Python writes 0 where nothing was asked for.
+    this.attempts = job.opts.attempts || 1;
     this.enqueuedAt = job.timestamp;
     this.firstStart = job.attemptsStarted <= 1;
     this.signal = controller.signal;

@@ -89,7 +89,7 @@ export function toSnapshot(
     queue,
     state,
     attempt: state === "active" ? made + 1 : made,
-    attempts: opts?.attempts ?? 1,
+    attempts: opts?.attempts || 1,
     progress:
       hash["progress"] === undefined || hash["progress"] === "0"
         ? undefined

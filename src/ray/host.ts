@@ -11,7 +11,7 @@ export interface RayStops {
 /** What a Ray job needs of the job it runs for. */
 export interface RayHost {
   /**
-   * Aborted with a LovageError: `JOB_CANCELLED` and `TIME_LIMIT_EXCEEDED` stop the Ray job, anything else leaves it to
+   * Aborted with a LovageError: `JOB_CANCELLED` and the time limits' codes stop the Ray job, anything else leaves it to
    * the next worker.
    */
   readonly signal: AbortSignal;

@@ -1,10 +1,10 @@
 import * as z from "zod";
 import { LovageError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
+import { marker } from "../core/program-lines.ts";
 import { type Progress, toProgress } from "../core/progress.ts";
 
-/** How a line for the worker begins; `lovage_job.py` writes the same. */
-export const marker = "::lovage:: ";
+export { marker };
 
 /** The largest result as JSON, in bytes; `lovage_job.py` refuses a larger one. */
 export const maxResultBytes = 256 * 1024;

@@ -39,7 +39,7 @@ const logQuiet = 4000;
 const shortLog = 1024 * 1024;
 
 /** Reasons of an abort with which nobody goes on with the Ray job. */
-const endingCodes: readonly unknown[] = ["JOB_CANCELLED", "TIME_LIMIT_EXCEEDED"];
+const endingCodes: readonly unknown[] = ["JOB_CANCELLED", "SOFT_TIME_LIMIT_EXCEEDED", "TIME_LIMIT_EXCEEDED"];
 
 export function createRayRunner(parts: RayParts): RayRunner {
   const { client } = parts;

@@ -38,6 +38,9 @@ const Meta = z.object({
   replayOf: z.string().optional(),
 });
 
+/** The names of the fields, for the page that tells others how to enqueue. */
+export const metaFields = Object.keys(Meta.shape);
+
 /** A task to call next, and how its input is made. */
 export type Continuation = z.infer<typeof Continuation>;
 

@@ -1,5 +1,7 @@
 import type { Duration } from "../core/durations.ts";
 import type { Progress } from "../core/progress.ts";
+import type { Dependencies } from "./dependencies.ts";
+import type { RayProgram } from "./ray-program.ts";
 
 /** A logger whose lines already carry the job's id, task, queue and attempt. */
 export interface TaskLogger {
@@ -105,14 +107,16 @@ export interface TaskSettings {
 export const notificationChannels = ["log", "webhook", "email"] as const;
 export type NotificationChannel = (typeof notificationChannels)[number];
 
-/**
- * What a deployment gives its tasks besides what Lovage does: database pools, clients, caches. Declared by the
- * deployment, and made when a worker starts:
- * @example
- * declare module "lovage/tasks" { interface Dependencies { db: Pool } }
- */
-// biome-ignore lint/suspicious/noEmptyInterface: a deployment adds to it
-export interface Dependencies {}
+/** The Ray cluster, as far as a task may run its own work on it. */
+export interface RayPrograms {
+  /**
+   * Runs one program on the cluster and waits for its result, which no schema checks. One Ray job an attempt: after a
+   * worker's death the task is run again from its start, and this call finds the Ray job that runs already. It is
+   * stopped when the job is cancelled, a time limit passes, or the task ends without waiting for it.
+   * @throws LovageError `RAY_JOB_SECOND` at a second call in one attempt; `PROGRAM_MISSING`; whatever ends a Ray task
+   */
+  run(program: RayProgram, input: unknown): Promise<unknown>;
+}
 
 /** All that a running task may touch. */
 export interface TaskContext {
@@ -127,7 +131,7 @@ export interface TaskContext {
     readonly enqueuedAt: Date;
     readonly tags: readonly string[];
     readonly metadata: Readonly<Record<string, unknown>>;
-    /** What hooks sent along from the caller. */
+    /** What hooks sent along from the caller; jobs that this one enqueues get them too. */
     readonly headers: Readonly<Record<string, string>>;
   };
   readonly worker: { readonly name: string };
@@ -152,6 +156,7 @@ export interface TaskContext {
    */
   retry(options?: { delay?: Duration; reason?: string; cause?: unknown }): Error;
   readonly dependencies: Dependencies;
+  readonly ray: RayPrograms;
   readonly cluster: ClusterOperations;
   readonly broker: BrokerOperations;
   readonly memory: TaskMemory;

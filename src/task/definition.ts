@@ -3,6 +3,7 @@ import { type Duration, toMilliseconds } from "../core/durations.ts";
 import { LovageError } from "../core/errors.ts";
 import type { TaskContext } from "./context.ts";
 import { type LimitOptions, readLimits, type TaskLimits } from "./limits.ts";
+import { type RayDefinition, type RayProgram, readRayProgram } from "./ray-program.ts";
 
 export const queueNames = ["ml", "data", "default"] as const;
 
@@ -34,28 +35,7 @@ export interface RetryOptions {
   neverRetryOn?: readonly string[];
 }
 
-/** What the driver of a Ray job asks of the cluster. Without any of it Ray runs the driver on the head node. */
-export interface RayResources {
-  cpus?: number;
-  gpus?: number;
-  /** Bytes. */
-  memory?: number;
-  /** Ray's custom resources, by name. */
-  custom?: Record<string, number>;
-  /** Ray's node labels that the driver's node must carry. */
-  labels?: Record<string, string>;
-}
-
-/** What makes a task a Ray task: which program runs on the cluster, and within which bounds. */
-export interface RayDefinition {
-  /** File name of a Python program in the folder of Ray programs. */
-  program: string;
-  resources: RayResources;
-  /** Milliseconds a Ray job may be PENDING, and may run. */
-  deadlines: { start: number; run: number };
-  /** Further environment variables of the program; never secrets: Ray shows them. */
-  environment: Record<string, string>;
-}
+export type { RayDefinition, RayResources } from "./ray-program.ts";
 
 /** A task: one exported constant, its types inferred from its schemas. Made by {@link defineTask} or {@link defineRayTask}. */
 export interface Task<
@@ -99,15 +79,10 @@ export interface TaskOptions<Name extends string, Input extends z.ZodType, Outpu
 }
 
 export interface RayTaskOptions<Name extends string, Input extends z.ZodType, Output extends z.ZodType>
-  extends CommonOptions<Name, Input, Output> {
+  extends CommonOptions<Name, Input, Output>,
+    RayProgram {
   /** A program on the cluster cannot hear a soft limit; `timeLimit` stops it. */
   softTimeLimit?: never;
-  program: string;
-  /** Default: one CPU, so that drivers spread over the cluster instead of crowding the head node. */
-  resources?: RayResources;
-  /** Default: start "15m", run "6h". */
-  deadlines?: { start?: Duration; run?: Duration };
-  environment?: Record<string, string>;
 }
 
 /**
@@ -127,28 +102,11 @@ export function defineTask<Name extends string, Input extends z.ZodType, Output 
 export function defineRayTask<Name extends string, Input extends z.ZodType, Output extends z.ZodType>(
   options: RayTaskOptions<Name, Input, Output>,
 ): Task<Name, Input, Output> {
-  if (!/^[\w-]+\.py$/.test(options.program)) {
-    throw invalid(
-      options.name,
-      "program",
-      options.program,
-      'name a file such as "training.py", without a folder',
-    );
-  }
   if (options.softTimeLimit !== undefined) {
     const hint = "a program on the cluster cannot hear it; use timeLimit, at which the Ray job is stopped";
     throw invalid(options.name, "softTimeLimit", options.softTimeLimit, hint);
   }
-  const { start = "15m", run = "6h" } = options.deadlines ?? {};
-  const ray: RayDefinition = {
-    program: options.program,
-    resources: options.resources ?? { cpus: 1 },
-    deadlines: {
-      start: toMilliseconds(start, "deadlines.start"),
-      run: toMilliseconds(run, "deadlines.run"),
-    },
-    environment: options.environment ?? {},
-  };
+  const ray = readRayProgram(options.name, options);
   return Object.freeze({ ...common(options), ray: Object.freeze(ray) });
 }
 

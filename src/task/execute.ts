@@ -79,6 +79,10 @@ export interface Executors<D extends Delivery> {
   admit(attempt: Attempt<D>): Promise<Admission>;
   /** For how many milliseconds the Ray job that this attempt goes on with has run already; 0 when there is none. */
   rayJobAge(delivery: D): Promise<number>;
+  /** Runs an attempt within hooks; absent where there are none. */
+  around?: ((attempt: Attempt<D>, next: () => Promise<unknown>) => Promise<unknown>) | undefined;
+  /** Milliseconds since 1970, where time is not the clock's. */
+  now?(): number;
   /** Time limits that an operator set for a task, instead of those of its definition. */
   timeLimits(task: string): TimeLimits | undefined;
 }
@@ -91,10 +95,11 @@ export async function execute<D extends Delivery>(delivery: D, executors: Execut
     task = executors.catalogue.get(delivery.task);
     const call = decodeCall(delivery.data);
     if (call.meta.cancelled !== undefined) {
-      if (task.ray !== undefined) await executors.stopRayJob(delivery);
+      // A task of any kind may have one running; one that never started has none, and costs no look.
+      if (task.ray !== undefined || !delivery.firstStart) await executors.stopRayJob(delivery);
       throw new LovageError("JOB_CANCELLED", call.meta.cancelled.reason);
     }
-    if (delivery.firstStart) refuseExpired(call);
+    if (delivery.firstStart) refuseExpired(call, executors.now?.() ?? Date.now());
     const input = validate(task.input, call.input, "INPUT_INVALID", `the input of ${task.name}`);
     const limits = timeLimitsOf(task, call, executors.timeLimits(task.name));
     const limited = executors.isLimited(task);
@@ -104,7 +109,11 @@ export async function execute<D extends Delivery>(delivery: D, executors: Execut
       // A worker that goes on with a Ray job gives it no more time than the one before.
       const goesOn = task.ray !== undefined && limits.hard !== undefined && !delivery.firstStart;
       signals = limitTime(delivery.signal, limits, goesOn ? await executors.rayJobAge(delivery) : 0);
-      const result = await run({ task, call, input, delivery, signals }, executors);
+      const attempt: Attempt<D> = { task, call, input, delivery, signals };
+      const result =
+        executors.around === undefined
+          ? await run(attempt, executors)
+          : await executors.around(attempt, () => run(attempt, executors));
       if (result === parked) return { type: "waiting-children" };
       const output = validate(task.output, result, "OUTPUT_INVALID", `the result of ${task.name}`);
       if (call.meta.onSuccess !== undefined) await executors.callNext(delivery, call, output);
@@ -126,9 +135,9 @@ function timeLimitsOf(task: AnyTask, { meta }: Call, set: TimeLimits | undefined
   return { ...(soft !== undefined && { soft }), ...(hard !== undefined && { hard }) };
 }
 
-function refuseExpired(call: Call): void {
+function refuseExpired(call: Call, now: number): void {
   const { expiresAt } = call.meta;
-  if (expiresAt === undefined || Date.now() <= expiresAt) return;
+  if (expiresAt === undefined || now <= expiresAt) return;
   const at = new Date(expiresAt).toISOString();
   throw new LovageError("JOB_EXPIRED", `the job had to start before ${at}`, { field: "expires", value: at });
 }

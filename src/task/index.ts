@@ -5,10 +5,10 @@ export { type Catalogue, createCatalogue, type TasksOf, type TaskTypes } from ".
 export {
   type BrokerOperations,
   type ClusterOperations,
-  type Dependencies,
   type NotificationChannel,
   notificationChannels,
   type QueueHealth,
+  type RayPrograms,
   type RedisHealth,
   type TaskContext,
   type TaskSettings,
@@ -23,6 +23,18 @@ export {
   type Task,
   type TaskOptions,
 } from "./definition.ts";
+// With a star, or a deployment could not add to the interface: an alias takes no augmentation.
+export * from "./dependencies.ts";
+export type {
+  EnqueueHooks,
+  Hooks,
+  LifecycleHooks,
+  OutgoingCall,
+  Run,
+  RunHooks,
+  WorkerFacts,
+} from "./hooks.ts";
+export type { RayProgram } from "./ray-program.ts";
 export {
   type Callable,
   defineWorkflow,

@@ -7,16 +7,14 @@ import { addJobs, prepareJob } from "../queue/producer.ts";
 import type { ChunkContext } from "../task/builtin.ts";
 import type { Catalogue } from "../task/catalogue.ts";
 import type { CallMeta } from "../task/codec.ts";
-import type {
-  ClusterOperations,
-  Dependencies,
-  TaskContext,
-  TaskLogger,
-  TaskSettings,
-} from "../task/context.ts";
+import type { ClusterOperations, TaskContext, TaskLogger, TaskSettings } from "../task/context.ts";
+import type { Dependencies } from "../task/dependencies.ts";
+import type { EnqueueGate } from "../task/enqueue-hooks.ts";
 import type { Attempt } from "../task/execute.ts";
 import { RetryRequest } from "../task/retry.ts";
+import { jobFacts } from "../task/run-hooks.ts";
 import { validate } from "../task/validation.ts";
+import type { RayRuns } from "./ray-runs.ts";
 
 export interface ContextParts {
   broker: Broker;
@@ -25,6 +23,9 @@ export interface ContextParts {
   settings: TaskSettings;
   workerName: string;
   dependencies: Dependencies;
+  rayRuns: RayRuns;
+  /** What the hooks do to each call that a task makes. */
+  gate: EnqueueGate | undefined;
 }
 
 /**
@@ -33,6 +34,7 @@ export interface ContextParts {
  */
 export class JobContext implements ChunkContext {
   readonly #parts: ContextParts;
+  readonly #attempt: Attempt<HeldJob>;
   readonly #job: HeldJob;
   readonly #meta: CallMeta;
   readonly #openLogger: (job: HeldJob) => TaskLogger;
@@ -46,6 +48,7 @@ export class JobContext implements ChunkContext {
 
   constructor(parts: ContextParts, attempt: Attempt<HeldJob>, openLogger: (job: HeldJob) => TaskLogger) {
     this.#parts = parts;
+    this.#attempt = attempt;
     this.#job = attempt.delivery;
     this.#meta = attempt.call.meta;
     this.#openLogger = openLogger;
@@ -57,9 +60,7 @@ export class JobContext implements ChunkContext {
   }
 
   get job(): TaskContext["job"] {
-    const { id, task, queue, attempt, attempts, enqueuedAt } = this.#job;
-    const { tags = [], metadata = {}, headers = {} } = this.#meta;
-    return { id, task, queue, attempt, attempts, enqueuedAt: new Date(enqueuedAt), tags, metadata, headers };
+    return jobFacts(this.#job, this.#meta);
   }
 
   get logger(): TaskLogger {
@@ -75,6 +76,11 @@ export class JobContext implements ChunkContext {
     return createMemory(this.#parts.broker, this.#job.task);
   }
 
+  get ray(): TaskContext["ray"] {
+    const { rayRuns } = this.#parts;
+    return { run: (program, input) => rayRuns.run(this.#attempt, program, input) };
+  }
+
   readonly progress: TaskContext["progress"] = (progress) => this.#job.progress(progress);
 
   readonly log: TaskContext["log"] = (line) => this.#job.log([line]);
@@ -82,11 +88,13 @@ export class JobContext implements ChunkContext {
   /** For chunks: another task's `run`, with the same context. */
   readonly runInPlace: ChunkContext["runInPlace"] = async (name, input) => {
     const task = this.#parts.catalogue.get(name);
-    if (task.run === undefined || task.workflow) {
+    const { rate, concurrency } = task.limits;
+    const limited = rate !== undefined || concurrency !== undefined || task.isolate;
+    if (task.run === undefined || task.workflow || limited) {
       throw new LovageError("TASK_INVALID", `${name} cannot be run in chunks`, {
         field: "task",
         value: name,
-        hint: "chunks are for small tasks that run in the worker; use map",
+        hint: "chunks are for small tasks that run in the worker, without limits of rate and concurrency; use map",
       });
     }
     const checked = validate(task.input, input, "INPUT_INVALID", `the input of ${name}`);
@@ -97,11 +105,16 @@ export class JobContext implements ChunkContext {
   readonly retry: TaskContext["retry"] = (options) => new RetryRequest(options);
 
   readonly enqueue: TaskContext["enqueue"] = async (name, input, options) => {
-    const { broker, catalogue } = this.#parts;
+    const { broker, catalogue, gate } = this.#parts;
     const task = catalogue.get(name);
     validate(task.input, input, "INPUT_INVALID", `the input of ${name}`);
     const prepared = prepareJob(task, input, options);
+    // A trace goes on in the jobs that a job makes.
+    if (this.#meta.headers !== undefined) prepared.data.meta.headers = this.#meta.headers;
+    await gate?.before([prepared]);
     await addJobs(broker, [prepared]);
-    return prepared.opts.jobId;
+    const id = prepared.opts.jobId;
+    await gate?.after([prepared], [{ id, queue: prepared.queue }]);
+    return id;
   };
 }

@@ -16,14 +16,20 @@ import type { RayRunner } from "../ray/runner.ts";
 import { builtins } from "../task/builtin.ts";
 import { type AnyTask, type Catalogue, describeTask } from "../task/catalogue.ts";
 import type { Call } from "../task/codec.ts";
-import type { ClusterOperations, Dependencies, TaskSettings } from "../task/context.ts";
-import type { QueueName } from "../task/definition.ts";
+import type { ClusterOperations, TaskSettings } from "../task/context.ts";
+import type { QueueName, RayDefinition } from "../task/definition.ts";
+import type { Dependencies } from "../task/dependencies.ts";
+import { createEnqueueGate } from "../task/enqueue-hooks.ts";
 import { type Attempt, execute, type Outcome } from "../task/execute.ts";
+import type { Hooks } from "../task/hooks.ts";
+import { createRunHooks } from "../task/run-hooks.ts";
 import { createAdmissionDesk } from "./admission.ts";
 import { JobContext } from "./context.ts";
 import { createContinuations } from "./continuations.ts";
 import { createIsolationPool, type IsolationOptions } from "./isolation/pool.ts";
+import { withLifeCycle } from "./life-cycle.ts";
 import { createPresence } from "./presence.ts";
+import { createRayRuns } from "./ray-runs.ts";
 import { createServedQueues } from "./served-queues.ts";
 import { createSweeper } from "./sweeper.ts";
 import { createTally } from "./tally.ts";
@@ -39,6 +45,8 @@ export interface WorkerOptions {
   settings: TaskSettings;
   /** What tasks find as `context.dependencies`. */
   dependencies?: Dependencies;
+  /** The first is outermost. */
+  hooks?: readonly Hooks[];
   logger: Logger;
   /** Milliseconds. */
   shutdownTimeout: number;
@@ -79,7 +87,13 @@ export function createWorker(options: WorkerOptions): Service {
   const continuations = createContinuations(options);
   const tasks = new Map<string, AnyTask>(catalogue.tasks.map((task) => [task.name, task]));
   const pool = options.isolation && createIsolationPool(options.isolation);
-  const contextParts = { ...options, dependencies: options.dependencies ?? {}, workerName: options.name };
+  const { name: workerName, dependencies = {} as Dependencies, hooks = [] } = options;
+  const onHookFault = (hook: string, error: unknown) =>
+    logger.error({ hook, err: error }, "a hook failed; the work goes on");
+  const runHooks = createRunHooks(hooks, { workerName, dependencies, onFault: onHookFault });
+  const gate = createEnqueueGate(hooks, onHookFault);
+  const rayRuns = createRayRuns(runProgram);
+  const contextParts = { ...options, dependencies, workerName, rayRuns, gate };
   const onTrouble = createTroubleLog(logger, "trouble with Redis");
   const limits = createLimitOverrides(broker, {
     onError: onTrouble,
@@ -99,12 +113,12 @@ export function createWorker(options: WorkerOptions): Service {
   const executors = {
     catalogue,
     context: (attempt: Attempt<HeldJob>) => new JobContext(contextParts, attempt, log),
-    async runRayJob({ task, input, delivery, signals }: Attempt<HeldJob>) {
+    ...(runHooks && { around: runHooks.around }),
+    async runRayJob(attempt: Attempt<HeldJob>) {
+      const { task, input, signals } = attempt;
       if (task.ray === undefined)
         throw new LovageError("TASK_INVALID", `${task.name} has neither run nor program`);
-      const { id: jobId, task: name, queue, attempt, enqueuedAt } = delivery;
-      const which = { jobId, task: name, queue, attempt, enqueuedAt };
-      return options.rayRunner.run(task.ray, which, input, rayHost(delivery, signals.end));
+      return runProgram(task.ray, attempt, input, signals.end);
     },
     async runIsolated(attempt: Attempt<HeldJob>): Promise<unknown> {
       const { task, call, signals } = attempt;
@@ -114,7 +128,8 @@ export function createWorker(options: WorkerOptions): Service {
       const request = { task: task.name, input: call.input, job, worker, settings };
       return pool.run(request, context, signals);
     },
-    runWorkflow: (attempt: Attempt<HeldJob>) => runWorkflow(options, attempt, executors.context(attempt)),
+    runWorkflow: (attempt: Attempt<HeldJob>) =>
+      runWorkflow({ broker, catalogue, gate }, attempt, executors.context(attempt)),
     callNext: (job: HeldJob, call: Call, output: unknown) => continuations.succeeded(job, call.meta, output),
     isLimited: desk.isLimited,
     admit: desk.admit,
@@ -137,6 +152,17 @@ export function createWorker(options: WorkerOptions): Service {
     return logger.child({ job: job.id, task: job.task, queue: job.queue, attempt: job.attempt });
   }
 
+  function runProgram(
+    definition: RayDefinition,
+    { delivery }: Attempt<HeldJob>,
+    input: unknown,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    const { id: jobId, task, queue, attempt, enqueuedAt } = delivery;
+    const which = { jobId, task, queue, attempt, enqueuedAt };
+    return options.rayRunner.run(definition, which, input, rayHost(delivery, signal));
+  }
+
   function rayHost(job: HeldJob, signal: AbortSignal): RayHost {
     const onRayJob = (submissionId: string) => void rayJobs.set(job, submissionId);
     return {
@@ -155,8 +181,13 @@ export function createWorker(options: WorkerOptions): Service {
   async function run(job: HeldJob): Promise<Outcome> {
     const begun = performance.now();
     const decided = await execute(job, executors);
+    if (rayRuns.ran(job)) {
+      await rayRuns.end(job);
+      if (decided.type === "completed") await leaveToReaper(job);
+    }
     const outcome = isFinal(decided) ? await tidyUp(job, decided) : decided;
     if (outcome.type === "cancelled" || outcome.type === "expired") await giveUpPlace(job);
+    if (runHooks !== undefined) await runHooks.ended(job, outcome);
     tally[outcome.type] += 1;
     report(job, outcome, Math.round(performance.now() - begun));
     return outcome;
@@ -193,7 +224,12 @@ export function createWorker(options: WorkerOptions): Service {
 
   async function giveUp(job: GivenUpJob): Promise<void> {
     await Promise.all([leaveToReaper(job), cancelCalls(job)]);
-    await continuations.failed(job, new LovageError("JOB_STALLED", errorCodes.JOB_STALLED.meaning));
+    const error = new LovageError("JOB_STALLED", errorCodes.JOB_STALLED.meaning);
+    await continuations.failed(job, error);
+    const { id, task, queue, data, attempt, attempts, enqueuedAt, signal } = job;
+    // BullMQ has counted the last attempt by then.
+    const told = { id, task, queue, data, attempt: attempt - 1, attempts, enqueuedAt, signal };
+    await runHooks?.ended(told, { type: "failed", error });
   }
 
   /** What a workflow called does not go on without it. */
@@ -271,14 +307,19 @@ export function createWorker(options: WorkerOptions): Service {
     onError: onTrouble,
   });
   const sweeper = createSweeper(broker, () => queues.status().map(({ name }) => name), logger);
-  function abortAll(why: string, matches: (task: AnyTask | undefined, queue: string) => boolean): void {
+  function abortAll(
+    why: string,
+    matches: (task: AnyTask | undefined, job: { queue: string }) => boolean,
+  ): void {
     const reason = new LovageError("WORKER_STOPPING", why);
-    queues.abort(reason, (job) => matches(tasks.get(job.task), job.queue));
+    queues.abort(reason, (job) => matches(tasks.get(job.task), job));
   }
 
   /** A Ray job runs on without us, so there is nothing to wait for: the next worker attaches to it. */
   function abortRayJobs(why: string, only?: QueueName): void {
-    abortAll(why, (task, queue) => task?.ray !== undefined && (only ?? queue) === queue);
+    const onCluster = (task: AnyTask | undefined, job: object) =>
+      task?.ray !== undefined || rayRuns.waits(job);
+    abortAll(why, (task, job) => onCluster(task, job) && (only ?? job.queue) === job.queue);
   }
 
   const runningIds = () => queues.held().map(({ id }) => id);
@@ -320,7 +361,7 @@ export function createWorker(options: WorkerOptions): Service {
   }
 
   let stopping: Promise<void> | undefined;
-  const service: Service = {
+  const inner: Service = {
     async start() {
       await publishManifests(broker, catalogue.tasks.map(describeTask));
       await presence.start();
@@ -337,6 +378,13 @@ export function createWorker(options: WorkerOptions): Service {
       return stopping;
     },
   };
+  const queueNames = options.queues.map((queue) => queue.name);
+  const service = withLifeCycle(
+    inner,
+    hooks,
+    { name: workerName, queues: queueNames, dependencies },
+    onHookFault,
+  );
   return service;
 }
 

@@ -14,6 +14,7 @@ import type { CallOptions } from "../task/call-options.ts";
 import { chunkName } from "../task/canvas.ts";
 import type { Catalogue } from "../task/catalogue.ts";
 import type { TaskContext } from "../task/context.ts";
+import type { EnqueueGate } from "../task/enqueue-hooks.ts";
 import { type Attempt, parked } from "../task/execute.ts";
 import { type CallOutcome, type History, Replay, type ReplayHost } from "../task/replay.ts";
 import { validate } from "../task/validation.ts";
@@ -30,6 +31,8 @@ type MadeCall = () => Promise<PreparedJob>;
 interface Parts {
   broker: Broker;
   catalogue: Catalogue;
+  /** What the hooks do to each call. */
+  gate: EnqueueGate | undefined;
 }
 
 /** True within a step's effect. */
@@ -52,7 +55,7 @@ export async function runWorkflow(
 
 async function runUntilParked(
   parts: Parts,
-  { delivery: job, signals, input, task }: Attempt<HeldJob>,
+  { delivery: job, signals, input, task, call }: Attempt<HeldJob>,
   context: TaskContext,
   record: WorkflowRecord,
 ): Promise<unknown> {
@@ -63,7 +66,17 @@ async function runUntilParked(
       now: Date.now,
       save: (next) => record.save(next),
       saveStep: (place, outcome) => record.saveStep(place, outcome),
-      add: async (calls, added) => record.add(await Promise.all(calls.map((make) => make())), added),
+      async add(calls, added) {
+        const jobs = await Promise.all(calls.map((make) => make()));
+        const { headers } = call.meta;
+        if (headers !== undefined) for (const made of jobs) made.data.meta.headers = headers;
+        await parts.gate?.before(jobs);
+        await record.add(jobs, added);
+        await parts.gate?.after(
+          jobs,
+          jobs.map(({ opts, queue }) => ({ id: opts.jobId, queue })),
+        );
+      },
     };
     const replay = new Replay(history, outcomes, host);
     const workflow = createWorkflowContext(parts, job, context, replay);
@@ -194,7 +207,11 @@ function quiet<Args extends unknown[], T>(act: (...args: Args) => Promise<T>): (
 }
 
 /** Where a task's jobs go: as this worker knows it, else as another published it. */
-async function findTarget({ broker, catalogue }: Parts, name: string, input: unknown): Promise<Target> {
+async function findTarget(
+  { broker, catalogue }: Omit<Parts, "gate">,
+  name: string,
+  input: unknown,
+): Promise<Target> {
   if (name === chunkName) {
     const { queue } = await findTarget({ broker, catalogue }, (input as { task: string }).task, undefined);
     return { ...catalogue.get(name), queue };

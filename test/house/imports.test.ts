@@ -18,6 +18,7 @@ const table: Record<string, readonly string[]> = {
   dev: ["core", "process", "observe"],
   client: ["core", "task", "queue"],
   worker: ["core", "task", "queue", "ray", "observe", "process"],
+  testing: ["core", "task", "queue", "client"],
   cli: ["core", "task", "queue", "client"],
   tasks: ["#task"],
 };
@@ -27,7 +28,7 @@ const owners: Record<string, readonly string[]> = {
   bullmq: ["queue"],
   ioredis: ["queue"],
   undici: ["ray-client-http"],
-  ws: ["ray-client-http"],
+  ws: ["ray-client-http", "testing"],
 };
 
 interface Import {

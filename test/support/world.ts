@@ -30,7 +30,7 @@ export interface World {
   /** A worker inside this process. */
   worker(options?: WorkerSettings): Promise<RunningWorker>;
   /** A worker in a process of its own, which the test may kill; resolves when it is ready. */
-  workerProcess(environment?: Record<string, string>): Promise<WorkerProcess>;
+  workerProcess(environment?: Record<string, string>, script?: string): Promise<WorkerProcess>;
   /** The id under which an attempt of a job on the queue ml is submitted. */
   submissionId(jobId: string, attempt?: number): Promise<string>;
   /** The submission ids under which the cluster really ran a job's program. */
@@ -40,7 +40,10 @@ export interface World {
 
 interface WorkerSettings
   extends Partial<
-    Pick<WorkerOptions, "lockDuration" | "shutdownTimeout" | "retention" | "name" | "isolation">
+    Pick<
+      WorkerOptions,
+      "lockDuration" | "shutdownTimeout" | "retention" | "name" | "isolation" | "hooks" | "dependencies"
+    >
   > {
   queues?: readonly QueueName[];
   concurrency?: number;
@@ -120,6 +123,8 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
         lockDuration: settings.lockDuration ?? 5000,
         retention: settings.retention ?? retention,
         ...(settings.isolation && { isolation: settings.isolation }),
+        ...(settings.hooks && { hooks: settings.hooks }),
+        ...(settings.dependencies && { dependencies: settings.dependencies }),
       });
       await worker.start();
       const handle = {
@@ -131,9 +136,8 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       running.push(handle);
       return handle;
     },
-    async workerProcess(environment = {}) {
-      const script = fileURLToPath(new URL("worker-process.ts", import.meta.url));
-      const child = spawn(process.execPath, [script], {
+    async workerProcess(environment = {}, script = "worker-process.ts") {
+      const child = spawn(process.execPath, [fileURLToPath(new URL(script, import.meta.url))], {
         stdio: ["ignore", "pipe", "pipe", "ipc"],
         env: {
           PATH: process.env["PATH"] ?? "",

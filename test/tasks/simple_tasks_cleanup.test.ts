@@ -82,12 +82,12 @@ test("its input can be published", () => {
 });
 
 test("counts of the broker are handed on, with progress to the end", async () => {
-  const { context, progressed } = createTestContext();
+  const { context, progress } = createTestContext();
   const counts = { ml: { completed: 3, failed: 1 } };
   const broker = { ...context.broker, removeEnded: async () => counts, removeLogs: async () => 5 };
   const report = await cleanUp({ ...context, broker });
   expect(report).toMatchObject({ dryRun: false, jobs: counts, logs: 5 });
-  expect(progressed.at(-1)).toBe(1);
+  expect(progress.at(-1)?.fraction).toBe(1);
 });
 
 function rayWorld(deleteRayJob: (id: string) => Promise<boolean> = async () => true) {

@@ -72,7 +72,7 @@ async function fault(world: World, input: object): Promise<LovageError> {
   const error = await send(world, input).catch((thrown: unknown) => thrown);
   if (!(error instanceof LovageError))
     throw new Error(`expected a LovageError, got ${JSON.stringify(error)}`);
-  const told = JSON.stringify([error.toRecord(), error.cause, world.lines, world.logged]);
+  const told = JSON.stringify([error.toRecord(), error.cause, world.logs, world.logged]);
   expect(told).not.toMatch(/s3cret|127\.0\.0\.1/);
   return error;
 }
@@ -84,7 +84,7 @@ test("the log channel is the default and writes to both logs", async () => {
     sent: ["log"],
     alreadySent: [],
   });
-  expect(world.lines).toEqual(["warn: Disk full: Node 3"]);
+  expect(world.logs).toEqual(["warn: Disk full: Node 3"]);
   expect(world.logged).toMatchObject([{ level: "warn", message: "Disk full: Node 3" }]);
 });
 
@@ -142,7 +142,7 @@ test("an unconfigured channel is found before anything is sent", async () => {
   expect(error).toMatchObject({ code: "NOTIFICATION_UNCONFIGURED", retryable: false, value: "email" });
   expect(error.message).toContain("NOTIFY_SMTP_URL, NOTIFY_EMAIL_TO");
   expect(taken).toEqual([]);
-  expect(world.lines).toEqual([]);
+  expect(world.logs).toEqual([]);
 });
 
 test("a retry sends only over the channels that failed", async () => {
@@ -152,7 +152,7 @@ test("a retry sends only over the channels that failed", async () => {
   expect((await fault(world, input)).code).toBe("NOTIFICATION_FAILED");
   expect(await send(world, input)).toEqual({ id: "n-2", sent: ["webhook"], alreadySent: ["log"] });
   expect(await send(world, input)).toEqual({ id: "n-2", sent: [], alreadySent: ["log", "webhook"] });
-  expect(world.lines).toHaveLength(1);
+  expect(world.logs).toHaveLength(1);
   expect(taken).toHaveLength(2);
 });
 
@@ -176,22 +176,22 @@ test("two jobs of the same id at the same time send once, and the second waits f
 
 test("the claim of a sender that died is waited for, then sent", async () => {
   const world = createTestContext();
-  world.remembered.set("log:n-4", "of a dead worker");
+  await world.context.memory.set("log:n-4", "of a dead worker", 60_000);
   const sending = send(world, { id: "n-4" });
   await new Promise((resolve) => setImmediate(resolve));
-  expect(world.lines).toEqual([]);
-  world.remembered.delete("log:n-4");
+  expect(world.logs).toEqual([]);
+  await world.context.memory.forget("log:n-4");
   expect(await sending).toMatchObject({ sent: ["log"] });
 });
 
 test("a cancelled job stops waiting", async () => {
   const controller = new AbortController();
   const world = createTestContext({ signal: controller.signal });
-  world.remembered.set("log:n-5", "of another");
+  await world.context.memory.set("log:n-5", "of another", 60_000);
   const sending = send(world, { id: "n-5" });
   controller.abort(new Error("cancelled"));
   await expect(sending).rejects.toThrow();
-  expect(world.remembered.get("log:n-5")).toBe("of another");
+  expect(await world.context.memory.get("log:n-5")).toBe("of another");
 });
 
 test("claims are short, and what was sent is remembered for a week", async () => {

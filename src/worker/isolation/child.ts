@@ -4,7 +4,7 @@ import { enableCompileCache } from "node:module";
 import { Worker } from "node:worker_threads";
 import { LovageError } from "../../core/errors.ts";
 import type { Catalogue } from "../../task/catalogue.ts";
-import type { Dependencies } from "../../task/context.ts";
+import type { Dependencies } from "../../task/dependencies.ts";
 import { validate } from "../../task/validation.ts";
 import type { FromChild, RunRequest, ToChild } from "./messages.ts";
 import { createRemoteContext } from "./remote-context.ts";

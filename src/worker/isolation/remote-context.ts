@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
-import type { Dependencies, TaskContext, TaskLogger } from "../../task/context.ts";
+import type { TaskContext, TaskLogger } from "../../task/context.ts";
+import type { Dependencies } from "../../task/dependencies.ts";
 import { RetryRequest } from "../../task/retry.ts";
 import type { FromChild, RunRequest } from "./messages.ts";
 
@@ -40,6 +41,7 @@ export function createRemoteContext(parts: RemoteParts): TaskContext {
     progress: remote("progress"),
     log: remote("log"),
     enqueue: remote("enqueue"),
+    ray: { run: remote("ray.run") },
     retry: (options) => new RetryRequest(options),
     memory: {
       get: remote("memory.get"),
