@@ -1,64 +1,18 @@
-import {
-  DelayedError,
-  type Job,
-  UnrecoverableError,
-  WaitingChildrenError,
-  WaitingError,
-  Worker,
-} from "bullmq";
-import { backoffDelay } from "../core/backoff.ts";
+import { DelayedError, type Job, WaitingError, Worker } from "bullmq";
 import { LovageError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
-import type { Progress } from "../core/progress.ts";
 import { sleepName } from "../task/builtin.ts";
-import type { Call } from "../task/codec.ts";
 import type { RetryPolicy } from "../task/definition.ts";
 import type { Delivery, Outcome } from "../task/execute.ts";
-import type { Broker } from "./broker.ts";
 import { letThrough } from "./cancellation.ts";
+import { end, handBackUnstarted, retryDelay } from "./endings.ts";
+import { BullJob, type GivenUpJob, type Held, type HeldJob, type HeldJobOptions } from "./held-job.ts";
 import { jobFields } from "./keys.ts";
-import { appendLog } from "./log.ts";
 import { wakeWorkflow } from "./parked-workflows.ts";
-import { createWorkflowRecord, type WorkflowRecord } from "./workflow-record.ts";
 
-/** A job that this process runs right now, and what may be done to it meanwhile. */
-export interface HeldJob extends Delivery {
-  /** When this worker took it, in milliseconds since 1970. */
-  readonly takenAt: number;
-  progress(progress: Progress): Promise<void>;
-  /** Adds lines to the job's log, and in the same step notes how far a log that is mirrored was read. */
-  log(lines: readonly string[], cursor?: string): Promise<void>;
-  readLogCursor(): Promise<string | undefined>;
-  /** The JSON of the attempt's Ray job, as the last worker left it. */
-  readRayJob(): Promise<string | undefined>;
-  /** @throws LovageError `LOCK_LOST` when another worker holds the job by now */
-  writeRayJob(json: string): Promise<void>;
-  /** What Redis holds of the workflow that the job is. */
-  workflow(): WorkflowRecord;
-}
-
-/** What is left of a job that nobody holds any more. */
-export type GivenUpJob = Pick<
-  HeldJob,
-  | "id"
-  | "task"
-  | "queue"
-  | "data"
-  | "attempt"
-  | "attempts"
-  | "enqueuedAt"
-  | "signal"
-  | "readRayJob"
-  | "workflow"
->;
-
-export interface ConsumerOptions {
-  broker: Broker;
-  queue: string;
+export interface ConsumerOptions extends HeldJobOptions {
   concurrency: number;
   workerName: string;
-  /** Milliseconds without renewal after which another worker takes a job over. */
-  lockDuration: number;
   retention: { result: Retention; failure: Retention; logLines: number };
   retryPolicy(task: string): RetryPolicy | undefined;
   run(job: HeldJob): Promise<Outcome>;
@@ -189,7 +143,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
         removeOnComplete: keep(options.retention.result),
         removeOnFail: keep(options.retention.failure),
         settings: {
-          backoffStrategy: (attempt, _type, error, job) => retryDelay(options, attempt, error, job),
+          backoffStrategy: (attempt, _type, error, job) =>
+            retryDelay(options.retryPolicy, attempt, error, job),
         },
       });
       worker.on("error", options.onError);
@@ -247,181 +202,6 @@ export function createConsumer(options: ConsumerOptions): Consumer {
 async function wake(worker: Worker): Promise<void> {
   await worker.pause(true);
   await worker.resume();
-}
-
-/** The jobs of one queue that this process runs, by id. */
-type Held = Map<string, BullJob>;
-
-/** A class, since one is made for every job: the closures of an object literal would be made anew each time. */
-class BullJob implements HeldJob {
-  readonly id: string;
-  readonly task: string;
-  readonly queue: string;
-  readonly data: unknown;
-  readonly attempt: number;
-  readonly attempts: number;
-  readonly enqueuedAt: number;
-  readonly firstStart: boolean;
-  readonly takenAt = Date.now();
-  readonly signal: AbortSignal;
-  readonly controller: AbortController;
-  readonly #options: ConsumerOptions;
-  readonly #job: Job;
-  readonly #token: string;
-  readonly #held: Held;
-
-  constructor(options: ConsumerOptions, job: Job, token: string, controller: AbortController, held: Held) {
-    this.id = job.id ?? "";
-    this.task = job.name;
-    this.queue = options.queue;
-    this.data = job.data;
-    // Only a failed attempt counts: a job handed back, or taken over after a crash, goes on with the same attempt.
-    this.attempt = job.attemptsMade + 1;
-    // BullMQ for Python writes 0 where nothing was asked for.
-    this.attempts = job.opts.attempts || 1;
-    this.enqueuedAt = job.timestamp;
-    this.firstStart = job.attemptsStarted <= 1;
-    this.signal = controller.signal;
-    this.controller = controller;
-    this.#held = held;
-    this.#options = options;
-    this.#job = job;
-    this.#token = token;
-  }
-
-  progress(progress: Progress): Promise<void> {
-    return this.#job.updateProgress(progress);
-  }
-
-  log(lines: readonly string[], cursor?: string): Promise<void> {
-    const { broker, queue, retention } = this.#options;
-    return appendLog(
-      broker,
-      { queue, id: this.id, token: this.#token },
-      { lines, cursor },
-      retention.logLines,
-    );
-  }
-
-  readLogCursor(): Promise<string | undefined> {
-    return readField(this.#options.broker, this.queue, this.id, jobFields.logCursor);
-  }
-
-  readRayJob(): Promise<string | undefined> {
-    return readField(this.#options.broker, this.queue, this.id, jobFields.rayJob);
-  }
-
-  writeRayJob(json: string): Promise<void> {
-    return setHeld(this.#options, this.id, this.#token, jobFields.rayJob, json);
-  }
-
-  workflow(): WorkflowRecord {
-    const { id, queue } = this;
-    const { broker, lockDuration } = this.#options;
-    return createWorkflowRecord(broker, {
-      id,
-      queue,
-      token: this.#token,
-      job: this.#job,
-      lockDuration,
-      onLockLost: (error) => this.controller.abort(error),
-      // Once parked it may be taken again before this run has quite ended.
-      release: () => this.#held.delete(id),
-      retake: () => this.#held.set(id, this),
-    });
-  }
-}
-
-async function readField(
-  broker: Broker,
-  queue: string,
-  id: string,
-  field: string,
-): Promise<string | undefined> {
-  return (await broker.redis.hget(broker.keys.job(queue, id), field)) ?? undefined;
-}
-
-/** A failure with another attempt to come; `delay` milliseconds later where the task said so. */
-class RetryError extends Error {
-  readonly delay: number | undefined;
-  constructor(message: string, delay: number | undefined) {
-    super(message);
-    this.delay = delay;
-  }
-}
-
-/** Milliseconds; -1 tells BullMQ that there is no next attempt. */
-function retryDelay(
-  options: ConsumerOptions,
-  attempt: number,
-  error: unknown,
-  job: Pick<Job, "data" | "name"> | undefined,
-): number {
-  if (error instanceof RetryError && error.delay !== undefined) return error.delay;
-  // Data that is no call fails for good before anything asks here.
-  const asked = (job?.data as Partial<Call> | undefined)?.meta?.backoff;
-  if (asked !== undefined) return backoffDelay(asked, attempt);
-  const policy = options.retryPolicy(job?.name ?? "");
-  return policy === undefined ? -1 : backoffDelay({ delay: policy.backoff, max: policy.maxBackoff }, attempt);
-}
-
-/** Turns an outcome that is no result into what BullMQ understands. */
-async function end(
-  options: ConsumerOptions,
-  job: Job,
-  token: string,
-  outcome: Exclude<Outcome, { type: "completed" }>,
-): Promise<never> {
-  if (outcome.type === "waiting-children") throw new WaitingChildrenError();
-  if (outcome.type === "postponed") {
-    const park = async () => {
-      await job.moveToDelayed(Date.now() + outcome.milliseconds, token);
-      await outcome.parked?.();
-    };
-    return handBackUnstarted(options, job, park, new DelayedError());
-  }
-  const { error, type } = outcome;
-  if (type === "handed-back") {
-    // With the lock lost the job is no longer ours to move; whoever has the lock goes on.
-    if (error.code === "WORKER_STOPPING") await job.moveToWait(token);
-    throw new WaitingError();
-  }
-  await setHeld(options, job.id ?? "", token, jobFields.error, JSON.stringify(error.toRecord()));
-  const reason = `${error.code}: ${error.message}`;
-  const thrown =
-    outcome.type === "retry" ? new RetryError(reason, outcome.delay) : new UnrecoverableError(reason);
-  if (error.stack !== undefined) thrown.stack = error.stack;
-  throw thrown;
-}
-
-async function handBackUnstarted(
-  { broker, queue }: ConsumerOptions,
-  job: Job,
-  move: () => Promise<unknown>,
-  moved: WaitingError | DelayedError,
-): Promise<never> {
-  // BullMQ counts a fetch as a start; an expiry must still find that the job never started.
-  await broker.redis.hincrby(broker.keys.job(queue, job.id ?? ""), "ats", -1);
-  await move();
-  throw moved;
-}
-
-async function setHeld(
-  options: ConsumerOptions,
-  id: string,
-  token: string,
-  field: string,
-  value: string,
-): Promise<void> {
-  const { keys, redis } = options.broker;
-  const done = await redis.lovageSetHeld(
-    keys.job(options.queue, id),
-    keys.lock(options.queue, id),
-    token,
-    field,
-    value,
-  );
-  if (done === 0) throw new LovageError("LOCK_LOST", `another worker holds the job ${id} by now`);
 }
 
 /** BullMQ counts ages in seconds. */

@@ -3,7 +3,7 @@ import { LovageError } from "../core/errors.ts";
 import type { Rate } from "../core/rate.ts";
 import type { Broker } from "../queue/broker.ts";
 import { createConcurrencySlots, type SlotJob, type SlotLimit } from "../queue/concurrency.ts";
-import type { HeldJob } from "../queue/consumer.ts";
+import type { HeldJob } from "../queue/held-job.ts";
 import { createRateLimits } from "../queue/rate-limit.ts";
 import { memberOf } from "../queue/wake.ts";
 import { parseRecord } from "../ray/record.ts";

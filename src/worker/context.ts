@@ -1,6 +1,6 @@
 import { LovageError } from "../core/errors.ts";
 import type { Broker } from "../queue/broker.ts";
-import type { HeldJob } from "../queue/consumer.ts";
+import type { HeldJob } from "../queue/held-job.ts";
 import { createInspector } from "../queue/inspector.ts";
 import { createMemory } from "../queue/memory.ts";
 import { addJobs, prepareJob } from "../queue/producer.ts";

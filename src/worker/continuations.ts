@@ -8,6 +8,8 @@ import type { Delivery } from "../task/execute.ts";
 /** The job that another comes after. */
 type Before = Pick<Delivery, "id" | "task" | "queue" | "data">;
 
+export type Continuations = ReturnType<typeof createContinuations>;
+
 /**
  * Enqueues what was to come after a job. The id is made from the job's, so that a job which is run again (its worker
  * died before it was noted as ended) has one follower only.

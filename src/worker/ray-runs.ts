@@ -1,5 +1,5 @@
 import { LovageError } from "../core/errors.ts";
-import type { HeldJob } from "../queue/consumer.ts";
+import type { HeldJob } from "../queue/held-job.ts";
 import type { Attempt } from "../task/execute.ts";
 import { type RayDefinition, type RayProgram, readRayProgram } from "../task/ray-program.ts";
 

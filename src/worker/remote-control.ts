@@ -1,8 +1,9 @@
 import { availableParallelism, freemem, hostname, totalmem } from "node:os";
 import { getHeapStatistics } from "node:v8";
-import type { Consumer, HeldJob } from "../queue/consumer.ts";
+import type { Consumer } from "../queue/consumer.ts";
 import type { ControlHandlers } from "../queue/control.ts";
 import type { ServedQueue } from "../queue/control-commands.ts";
+import type { HeldJob } from "../queue/held-job.ts";
 import type { LimitOverrides } from "../queue/limit-overrides.ts";
 import { excerptOf } from "../queue/queue-jobs.ts";
 import { type Catalogue, kindOf } from "../task/catalogue.ts";

@@ -1,5 +1,6 @@
 import { LovageError } from "../core/errors.ts";
-import type { Consumer, ConsumerStatus, HeldJob } from "../queue/consumer.ts";
+import type { Consumer, ConsumerStatus } from "../queue/consumer.ts";
+import type { HeldJob } from "../queue/held-job.ts";
 import type { QueueName } from "../task/definition.ts";
 
 /** The queues a worker takes jobs from, which may become more and fewer while it runs. */

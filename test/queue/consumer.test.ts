@@ -2,12 +2,8 @@ import { randomUUID } from "node:crypto";
 import { afterEach, beforeEach, expect, inject, test } from "vitest";
 import { type Broker, openBroker } from "../../src/queue/broker.ts";
 import { listenForCancellations } from "../../src/queue/cancellations.ts";
-import {
-  type Consumer,
-  type ConsumerOptions,
-  createConsumer,
-  type HeldJob,
-} from "../../src/queue/consumer.ts";
+import { type Consumer, type ConsumerOptions, createConsumer } from "../../src/queue/consumer.ts";
+import type { HeldJob } from "../../src/queue/held-job.ts";
 import { addJobs, prepareJob } from "../../src/queue/producer.ts";
 import { createSubscriber } from "../../src/queue/subscriber.ts";
 import { eventually } from "../support/world.ts";

@@ -1,0 +1,159 @@
+import type { Job } from "bullmq";
+import { LovageError } from "../core/errors.ts";
+import type { Progress } from "../core/progress.ts";
+import type { Delivery } from "../task/execute.ts";
+import type { Broker } from "./broker.ts";
+import { jobFields } from "./keys.ts";
+import { appendLog } from "./log.ts";
+import { createWorkflowRecord, type WorkflowRecord } from "./workflow-record.ts";
+
+/** A job that this process runs right now, and what may be done to it meanwhile. */
+export interface HeldJob extends Delivery {
+  /** When this worker took it, in milliseconds since 1970. */
+  readonly takenAt: number;
+  progress(progress: Progress): Promise<void>;
+  /** Adds lines to the job's log, and in the same step notes how far a log that is mirrored was read. */
+  log(lines: readonly string[], cursor?: string): Promise<void>;
+  readLogCursor(): Promise<string | undefined>;
+  /** The JSON of the attempt's Ray job, as the last worker left it. */
+  readRayJob(): Promise<string | undefined>;
+  /** @throws LovageError `LOCK_LOST` when another worker holds the job by now */
+  writeRayJob(json: string): Promise<void>;
+  /** What Redis holds of the workflow that the job is. */
+  workflow(): WorkflowRecord;
+}
+
+/** What is left of a job that nobody holds any more. */
+export type GivenUpJob = Pick<
+  HeldJob,
+  | "id"
+  | "task"
+  | "queue"
+  | "data"
+  | "attempt"
+  | "attempts"
+  | "enqueuedAt"
+  | "signal"
+  | "readRayJob"
+  | "workflow"
+>;
+
+/** What the jobs of one queue have in common. */
+export interface HeldJobOptions {
+  broker: Broker;
+  queue: string;
+  /** Milliseconds without renewal after which another worker takes a job over. */
+  lockDuration: number;
+  retention: { logLines: number };
+}
+
+/** The jobs of one queue that this process runs, by id. */
+export type Held = Map<string, BullJob>;
+
+/** A class, since one is made for every job: the closures of an object literal would be made anew each time. */
+export class BullJob implements HeldJob {
+  readonly id: string;
+  readonly task: string;
+  readonly queue: string;
+  readonly data: unknown;
+  readonly attempt: number;
+  readonly attempts: number;
+  readonly enqueuedAt: number;
+  readonly firstStart: boolean;
+  readonly takenAt = Date.now();
+  readonly signal: AbortSignal;
+  readonly controller: AbortController;
+  readonly #options: HeldJobOptions;
+  readonly #job: Job;
+  readonly #token: string;
+  readonly #held: Held;
+
+  constructor(options: HeldJobOptions, job: Job, token: string, controller: AbortController, held: Held) {
+    this.id = job.id ?? "";
+    this.task = job.name;
+    this.queue = options.queue;
+    this.data = job.data;
+    // Only a failed attempt counts: a job handed back, or taken over after a crash, goes on with the same attempt.
+    this.attempt = job.attemptsMade + 1;
+    // BullMQ for Python writes 0 where nothing was asked for.
+    this.attempts = job.opts.attempts || 1;
+    this.enqueuedAt = job.timestamp;
+    this.firstStart = job.attemptsStarted <= 1;
+    this.signal = controller.signal;
+    this.controller = controller;
+    this.#held = held;
+    this.#options = options;
+    this.#job = job;
+    this.#token = token;
+  }
+
+  progress(progress: Progress): Promise<void> {
+    return this.#job.updateProgress(progress);
+  }
+
+  log(lines: readonly string[], cursor?: string): Promise<void> {
+    const { broker, queue, retention } = this.#options;
+    return appendLog(
+      broker,
+      { queue, id: this.id, token: this.#token },
+      { lines, cursor },
+      retention.logLines,
+    );
+  }
+
+  readLogCursor(): Promise<string | undefined> {
+    return readField(this.#options.broker, this.queue, this.id, jobFields.logCursor);
+  }
+
+  readRayJob(): Promise<string | undefined> {
+    return readField(this.#options.broker, this.queue, this.id, jobFields.rayJob);
+  }
+
+  writeRayJob(json: string): Promise<void> {
+    return setHeld(this.#options, this.id, this.#token, jobFields.rayJob, json);
+  }
+
+  workflow(): WorkflowRecord {
+    const { id, queue } = this;
+    const { broker, lockDuration } = this.#options;
+    return createWorkflowRecord(broker, {
+      id,
+      queue,
+      token: this.#token,
+      job: this.#job,
+      lockDuration,
+      onLockLost: (error) => this.controller.abort(error),
+      // Once parked it may be taken again before this run has quite ended.
+      release: () => this.#held.delete(id),
+      retake: () => this.#held.set(id, this),
+    });
+  }
+}
+
+async function readField(
+  broker: Broker,
+  queue: string,
+  id: string,
+  field: string,
+): Promise<string | undefined> {
+  return (await broker.redis.hget(broker.keys.job(queue, id), field)) ?? undefined;
+}
+
+/** Sets a field of a job while its lock is held. @throws LovageError `LOCK_LOST` */
+export async function setHeld(
+  options: Pick<HeldJobOptions, "broker" | "queue">,
+  id: string,
+  token: string,
+  field: string,
+  value: string,
+): Promise<void> {
+  const { keys, redis } = options.broker;
+  const done = await redis.lovageSetHeld(
+    keys.job(options.queue, id),
+    keys.lock(options.queue, id),
+    token,
+    field,
+    value,
+  );
+  if (done === 0) throw new LovageError("LOCK_LOST", `another worker holds the job ${id} by now`);
+}
