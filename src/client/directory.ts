@@ -1,11 +1,13 @@
 import * as z from "zod";
 import { LovageError } from "../core/errors.ts";
 import type { Broker } from "../queue/broker.ts";
+import { readCallMeta, readJobOptions } from "../queue/enqueue-options.ts";
 import { readManifests } from "../queue/manifests.ts";
 import type { Target } from "../queue/producer.ts";
 import { builtins } from "../task/builtin.ts";
+import { callOptionNames, refuseUnknown } from "../task/call-options.ts";
 import { type CanvasNode, callsOf } from "../task/canvas.ts";
-import { type AnyTask, type Catalogue, type TaskManifest, unknownTask } from "../task/catalogue.ts";
+import { type AnyTask, type Catalogue, kindOf, type TaskManifest, unknownTask } from "../task/catalogue.ts";
 import { validate } from "../task/validation.ts";
 
 /** Where a task's jobs go, and what its input must look like. */
@@ -30,8 +32,13 @@ export function createDirectory(broker: Broker, catalogue: Catalogue | undefined
   }
 
   function fromTask(task: AnyTask): TaskEntry {
-    const kind = task.ray === undefined ? "task" : "ray";
-    return { name: task.name, queue: task.queue, retry: task.retry, kind, input: task.input };
+    return {
+      name: task.name,
+      queue: task.queue,
+      retry: task.retry,
+      kind: kindOf(task),
+      input: task.input,
+    };
   }
 
   return {
@@ -77,8 +84,18 @@ export function checkInput(entry: TaskEntry, input: unknown): unknown {
  * @throws LovageError `TASK_UNKNOWN`, `INPUT_INVALID`
  */
 export async function checkCanvas(directory: TaskDirectory, node: CanvasNode): Promise<void> {
-  for (const { task, inputs } of callsOf(node)) {
+  for (const { task, inputs, options, chunked } of callsOf(node)) {
     const entry = await directory.get(task);
+    refuseUnknown(options, callOptionNames);
+    readJobOptions(task, options);
+    readCallMeta(options);
+    if (chunked && entry.kind !== "task") {
+      throw new LovageError("INPUT_INVALID", `${task} cannot be run in chunks`, {
+        field: "task",
+        value: task,
+        hint: "chunks are for small tasks that run in the worker; use map for Ray tasks and workflows",
+      });
+    }
     for (const input of inputs ?? []) checkInput(entry, input);
   }
 }

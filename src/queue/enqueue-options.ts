@@ -1,54 +1,31 @@
 import type { JobsOptions } from "bullmq";
 import { type Duration, toMilliseconds } from "../core/durations.ts";
 import { LovageError } from "../core/errors.ts";
-import { suggestion } from "../core/suggestion.ts";
+import { type CallOptions, callOptionNames, refuseUnknown } from "../task/call-options.ts";
 import type { CallMeta, Continuation } from "../task/codec.ts";
-import { type QueueName, queueNames } from "../task/definition.ts";
+import { queueNames } from "../task/definition.ts";
 import { readTimeLimits } from "../task/limits.ts";
 import { type Deduplication, readDeduplication } from "./deduplication.ts";
 import { sizeOf } from "./size.ts";
 
 /** What a call may ask for besides its input. */
-export interface EnqueueOptions {
+export interface EnqueueOptions extends Omit<CallOptions, "expires"> {
   /** The job's id, for callers that must not enqueue twice: an id that is there already is left as it is. */
   id?: string;
-  /** Not before so long from now. */
-  delay?: Duration;
-  /** Not before this moment; a text is ISO 8601. */
+  /** Not before this moment; a text is ISO 8601. Not together with `delay`. */
   at?: Date | string;
   /** Not started later than so long from now, or than this moment; the job's state is then `expired`. */
   expires?: Duration | Date;
-  /** 0 (the default, first of all) to 9 (last). */
-  priority?: number;
-  /** Another queue than the task's own. */
-  queue?: QueueName;
-  /** Attempts in all. Default: the task's own. */
-  attempts?: number;
-  /** Wait before the second attempt, doubled each time up to `maxBackoff`. Default: the task's own. */
-  backoff?: Duration;
-  /** Default "10m", or `backoff` where that is longer. */
-  maxBackoff?: Duration;
-  /** Instead of the task's own; see `softTimeLimit` of a task's definition. */
-  softTimeLimit?: Duration;
-  /** Instead of the task's own; see `timeLimit` of a task's definition. */
-  timeLimit?: Duration;
   /**
-   * The same key and the same input (as JSON, whatever the order of its fields) within `lifetime` (default "1d"): the same job, whatever became of it. The same key
-   * with another input is refused with `IDEMPOTENCY_CONFLICT`. Keys are the task's own.
+   * The same key and the same input (as JSON, whatever the order of its fields) within `lifetime` (default "1d"): the
+   * same job, whatever became of it. The same key with another input is refused with `IDEMPOTENCY_CONFLICT`. Keys are
+   * the task's own.
    */
   idempotencyKey?: string | { key: string; lifetime?: Duration };
   /** What becomes of the call while another of the same task and key has not ended. */
   deduplication?: Deduplication;
-  /** Up to 20 words to find the job by, of up to 100 characters. */
-  tags?: readonly string[];
-  /** Kept with the job for whoever looks at it; up to 16 KiB of JSON. */
-  metadata?: Readonly<Record<string, unknown>>;
   /** Checks the result and drops it. */
   ignoreResult?: boolean;
-  /** A task to call next with this job's result. */
-  onSuccess?: Continuation;
-  /** A task to call next when this job failed for good or expired: `{ id, task, queue, error: { code, message } }`. */
-  onFailure?: Continuation;
   /**
    * `disk`: resolves only when Redis has the job in its append-only file on disk, and fails with `NOT_DURABLE` when it
    * cannot tell (needs Redis 7.2 or Valkey). Default: resolves when Redis has it in memory.
@@ -60,31 +37,19 @@ export interface EnqueueOptions {
 const maxMetadataBytes = 16 * 1024;
 
 const optionNames = {
+  ...callOptionNames,
   id: true,
-  delay: true,
   at: true,
-  expires: true,
-  priority: true,
-  queue: true,
-  attempts: true,
-  backoff: true,
-  maxBackoff: true,
-  softTimeLimit: true,
-  timeLimit: true,
   idempotencyKey: true,
   deduplication: true,
-  tags: true,
-  metadata: true,
   ignoreResult: true,
-  onSuccess: true,
-  onFailure: true,
   confirm: true,
 } satisfies Record<keyof EnqueueOptions, true>;
 
 /** The options that BullMQ knows. @throws LovageError `INPUT_INVALID` */
 export function readJobOptions(task: string, options: EnqueueOptions): JobsOptions {
   const opts: JobsOptions = {};
-  for (const name in options) if (!Object.hasOwn(optionNames, name)) throw unknownOption(name);
+  refuseUnknown(options, optionNames);
   const { priority = 0, queue, attempts } = options;
   checkWhole("priority", priority, 0, 9);
   if (priority > 0) opts.priority = priority;
@@ -158,14 +123,6 @@ function checkContinuation(field: string, { task, into }: Continuation): void {
   if (typeof task !== "string") throw refused(`${field}.task`, task, "name a task");
   if (into !== undefined && (typeof into !== "string" || into === ""))
     throw refused(`${field}.into`, into, "name the field of the input in which the result is put");
-}
-
-function unknownOption(name: string): LovageError {
-  const near = suggestion(name, Object.keys(optionNames));
-  return new LovageError("INPUT_INVALID", `there is no option ${JSON.stringify(name)} of a call`, {
-    field: name,
-    hint: near === undefined ? `there are: ${Object.keys(optionNames).join(", ")}` : `did you mean ${near}?`,
-  });
 }
 
 function checkWhole(field: string, value: number, least: number, most: number): void {

@@ -1,4 +1,6 @@
 import type { Duration } from "../core/durations.ts";
+import { LovageError } from "../core/errors.ts";
+import { suggestion } from "../core/suggestion.ts";
 import type { Continuation } from "./codec.ts";
 import type { QueueName } from "./definition.ts";
 
@@ -24,10 +26,38 @@ export interface CallOptions {
   timeLimit?: Duration;
   /** Up to 20 words to find the job by, of up to 100 characters. */
   tags?: readonly string[];
-  /** Kept with the job for whoever looks at it. */
+  /** Kept with the job for whoever looks at it; up to 16 KiB of JSON. */
   metadata?: Readonly<Record<string, unknown>>;
   /** A task to call next with this job's result. */
   onSuccess?: Continuation;
   /** A task to call next when this job failed for good or expired: `{ id, task, queue, error: { code, message } }`. */
   onFailure?: Continuation;
+}
+
+export const callOptionNames = {
+  delay: true,
+  expires: true,
+  priority: true,
+  queue: true,
+  attempts: true,
+  backoff: true,
+  maxBackoff: true,
+  softTimeLimit: true,
+  timeLimit: true,
+  tags: true,
+  metadata: true,
+  onSuccess: true,
+  onFailure: true,
+} satisfies Record<keyof CallOptions, true>;
+
+/** @throws LovageError `INPUT_INVALID` for an option that is none of those named, with the nearest that is */
+export function refuseUnknown(options: object, names: Readonly<Record<string, true>>): void {
+  for (const name in options) {
+    if (Object.hasOwn(names, name)) continue;
+    const near = suggestion(name, Object.keys(names));
+    throw new LovageError("INPUT_INVALID", `there is no option ${JSON.stringify(name)} of this call`, {
+      field: name,
+      hint: near === undefined ? `there are: ${Object.keys(names).join(", ")}` : `did you mean ${near}?`,
+    });
+  }
 }

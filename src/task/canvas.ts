@@ -149,18 +149,29 @@ function nameOf(task: Named<z.ZodType>): string {
   return typeof task === "string" ? task : task.name;
 }
 
-/** The calls of a composition, with whether all of their input is known before it runs. */
-export function* callsOf(
-  node: CanvasNode,
-  first = true,
-): Generator<{ task: string; inputs: unknown[] | undefined }> {
+/** One task of a composition, as far as it is known before it runs. */
+export interface ComposedCall {
+  task: string;
+  /** Undefined where the input depends on a result. */
+  inputs: unknown[] | undefined;
+  options: Record<string, unknown>;
+  /** Whether its inputs are run in chunks. */
+  chunked: boolean;
+}
+
+export function* callsOf(node: CanvasNode, first = true): Generator<ComposedCall> {
   if (node.type === "call") {
-    const complete = first || (node.into === undefined && node.input !== undefined);
-    yield { task: node.task, inputs: complete ? [node.input ?? {}] : undefined };
-  } else if (node.type === "map") yield { task: node.task, inputs: node.inputs };
-  else
-    for (const [index, next] of node.nodes.entries())
+    const { task, input, into, options = {} } = node;
+    const complete = first || (into === undefined && input !== undefined);
+    yield { task, inputs: complete ? [input ?? {}] : undefined, options, chunked: false };
+  } else if (node.type === "map") {
+    const { task, inputs, options = {}, size } = node;
+    yield { task, inputs, options, chunked: size !== undefined };
+  } else {
+    for (const [index, next] of node.nodes.entries()) {
       yield* callsOf(next, first && (node.type === "group" || index === 0));
+    }
+  }
 }
 
 /** The task behind {@link chunks}; its jobs run on the queue of the task that they run. */

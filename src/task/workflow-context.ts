@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { backoffDelay } from "../core/backoff.ts";
 import { type Duration, toMilliseconds } from "../core/durations.ts";
 import { LovageError, toLovageError } from "../core/errors.ts";
-import type { CallOptions } from "./call-options.ts";
+import { type CallOptions, callOptionNames, refuseUnknown } from "./call-options.ts";
 import type { TaskContext } from "./context.ts";
 import type { CallOutcome, Replay } from "./replay.ts";
 import { validate } from "./validation.ts";
@@ -32,6 +32,7 @@ export function createWorkflowContext<Call>(
   async function call(task: Callable | string, input: unknown, options: CallOptions = {}): Promise<unknown> {
     const name = typeof task === "string" ? task : task.name;
     refuseInStep("call");
+    refuseUnknown(options, callOptionNames);
     if (typeof task !== "string") validate(task.input, input, "INPUT_INVALID", `the input of ${name}`);
     const made = digest(JSON.stringify(input) ?? "")
       .toString("hex")

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import * as z from "zod";
 import { type Client, chain, chord, chunks, createClient, group, map, signature } from "#client";
-import { createCatalogue, defineTask, type TasksOf } from "#task";
+import { createCatalogue, defineTask, defineWorkflow, type TasksOf } from "#task";
 import { add, echo } from "../support/catalogue.ts";
 import { createWorld, eventually, type World } from "../support/world.ts";
 
@@ -23,7 +23,14 @@ const report = defineTask({
   output: z.looseObject({}),
   run: async (input) => input,
 });
-const catalogue = createCatalogue([add, echo, sum, report]);
+const lone = defineWorkflow({
+  name: "test.lone",
+  queue: "default",
+  input: z.object({}),
+  output: z.null(),
+  run: async () => null,
+});
+const catalogue = createCatalogue([add, echo, sum, report, lone]);
 
 let world: World;
 let client: Client<TasksOf<typeof catalogue>>;
@@ -136,6 +143,9 @@ test.each([
   ["an input that does not fit", group([signature(add, { numbers: ["1"] })]), "INPUT_INVALID"],
   ["a first call without its input", chain(signature(add), signature(sum)), "INPUT_INVALID"],
   ["a chain of nothing", chain(), "INPUT_INVALID"],
+  ["an option out of bounds", group([signature(echo, {}, { priority: 12 })]), "INPUT_INVALID"],
+  ["an option that calls have not", group([signature(echo, {}, { id: "mine" } as object)]), "INPUT_INVALID"],
+  ["a workflow in chunks", chunks(lone, [{}], 2), "INPUT_INVALID"],
 ])("%s is refused at the client", async (_what, composition, code) => {
   await expect(client.start(composition)).rejects.toMatchObject({ code });
 });

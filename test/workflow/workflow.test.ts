@@ -137,6 +137,17 @@ test("a workflow's own tools are refused inside a step", async () => {
   });
 });
 
+test("a step's result is the same the first time as ever after: JSON", async () => {
+  await open();
+  const result = await run(async ({ call, step }) => {
+    const date = await step("date", () => new Date(0));
+    const before = typeof date;
+    await call(add, { numbers: [1] });
+    return [before, typeof date];
+  });
+  expect(result).toEqual(["string", "string"]);
+});
+
 test("cancelling a workflow cancels what it called, Ray jobs too", async () => {
   await open();
   body = ({ call }) =>
