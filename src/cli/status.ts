@@ -75,6 +75,7 @@ function fieldsOf(snapshot: JobSnapshot, screen: Screen, now: Date): [string, st
   if (Object.keys(snapshot.metadata).length > 0)
     fields.push(["metadata", plain(JSON.stringify(snapshot.metadata))]);
   if (snapshot.replayOf !== undefined) fields.push(["replay of", plain(snapshot.replayOf)]);
+  if (snapshot.calls !== undefined) fields.push(["calls", String(snapshot.calls)]);
   if (snapshot.replayedBy !== undefined) fields.push(["replayed by", plain(snapshot.replayedBy)]);
   const input = JSON.stringify(snapshot.input) ?? "-";
   fields.push(["input", input.length > inputExcerpt ? `${input.slice(0, inputExcerpt)}…` : input]);
@@ -92,8 +93,9 @@ function stateText({ state, cancelRequested }: JobSnapshot, { colors }: Screen):
   return colors.bold(cancelRequested ? `${state} (cancelling)` : state);
 }
 
-function nextOf({ id, state, replayedBy }: JobSnapshot): string {
+function nextOf({ id, state, replayedBy, calls }: JobSnapshot): string {
   if (replayedBy !== undefined) return `lovage status ${replayedBy}`;
+  if (calls !== undefined) return `lovage workflow ${id}`;
   if (state === "failed") return `lovage logs ${id}, or lovage dead replay ${id}`;
   if (state === "completed") return `lovage result ${id}`;
   return isEnded(state) ? `lovage logs ${id}` : `lovage logs ${id} --follow`;

@@ -57,6 +57,8 @@ export interface JobSnapshot {
   replayOf: string | undefined;
   /** The job that this dead one was made into, the last time. */
   replayedBy: string | undefined;
+  /** How many calls a workflow has made so far; undefined of other jobs, and of a workflow that made none yet. */
+  calls: number | undefined;
 }
 
 /** @throws LovageError `JOB_NOT_FOUND` */
@@ -74,6 +76,7 @@ export function toSnapshot(
   bullState: string,
   hash: Record<string, string>,
 ): JobSnapshot {
+  const history = parse(hash[jobFields.history]) as History | undefined;
   const data = parse(hash["data"]) as Partial<Call> | null | undefined;
   const opts = parse(hash["opts"]) as { attempts?: number } | null | undefined;
   const meta = (isRecord(data?.meta) ? data.meta : {}) as CallMeta;
@@ -95,7 +98,8 @@ export function toSnapshot(
         ? undefined
         : toProgress(parse(hash["progress"])),
     enqueuedAt: new Date(Number(hash["timestamp"] ?? 0)),
-    startedAt: workflowStart(hash[jobFields.history]) ?? toDate(hash["processedOn"]),
+    // A workflow is taken again and again; it started when it was taken first.
+    startedAt: history === undefined ? toDate(hash["processedOn"]) : new Date(history.startedAt),
     endedAt: toDate(hash["finishedOn"]),
     worker: hash["pb"],
     input: data?.input,
@@ -107,6 +111,7 @@ export function toSnapshot(
     metadata: isRecord(meta.metadata) ? meta.metadata : {},
     replayOf: typeof meta.replayOf === "string" ? meta.replayOf : undefined,
     replayedBy: replay?.added === true ? replay.id : undefined,
+    calls: history?.calls.length,
   };
 }
 
@@ -157,11 +162,6 @@ export function toState(
       if (bullState === "delayed") return "scheduled";
       return bullState === "waiting-children" ? "waiting-children" : "waiting";
   }
-}
-
-/** A workflow is taken again and again; it started when it was taken first. */
-function workflowStart(history: string | undefined): Date | undefined {
-  return history === undefined ? undefined : new Date((JSON.parse(history) as History).startedAt);
 }
 
 function toDate(text: string | undefined): Date | undefined {

@@ -81,5 +81,6 @@ export function snapshotOf(job: EagerJob, workerName: string): JobSnapshot {
     metadata: meta.metadata ?? {},
     replayOf: meta.replayOf,
     replayedBy: undefined,
+    calls: undefined,
   };
 }

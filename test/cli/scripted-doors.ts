@@ -138,6 +138,7 @@ function scriptedJob(script: Script, id: string, task = "test.echo"): JobHandle 
     metadata: {},
     replayOf: undefined,
     replayedBy: undefined,
+    calls: undefined,
     enqueuedAt: new Date("2026-01-02T03:04:05Z"),
     startedAt: undefined,
     endedAt: undefined,

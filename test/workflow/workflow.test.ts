@@ -228,6 +228,7 @@ test("a workflow is read as a tree, with what its calls called in turn", async (
     ["task", "test.add", "failed"],
   ]);
   expect(tree.calls[3]?.error).toEqual({ code: "TEST_NEGATIVE", message: "the sum is -1" });
+  expect((await job.snapshot()).calls).toBe(4);
   const part = await client.workflow(job.id, { maxCalls: 1 });
   expect(part.calls).toHaveLength(1);
   await expect(client.workflow("nobody")).rejects.toMatchObject({ code: "JOB_NOT_FOUND" });
