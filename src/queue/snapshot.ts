@@ -3,7 +3,7 @@ import { parseJson } from "../core/json.ts";
 import { type Progress, toProgress } from "../core/progress.ts";
 import type { JobState } from "../core/states.ts";
 import type { Call, CallMeta } from "../task/codec.ts";
-import type { History } from "../task/replay.ts";
+import type { History } from "../task/workflow-run.ts";
 import { type Broker, jobNotFound } from "./broker.ts";
 import { jobFields } from "./keys.ts";
 

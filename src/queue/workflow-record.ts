@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
 import type { Job } from "bullmq";
 import { type ErrorRecord, LovageError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
-import type { CallOutcome, History } from "../task/replay.ts";
+import type { CallOutcome, History } from "../task/workflow-run.ts";
 import type { Broker } from "./broker.ts";
+import { callId } from "./call-id.ts";
 import { cancelJob } from "./cancellation.ts";
 import { jobFields } from "./keys.ts";
 import { wakeWorkflow } from "./parked-workflows.ts";
@@ -37,13 +37,6 @@ export interface WorkflowRecord {
 /** Of so few pending calls a workflow hears of every one that ends; of more when half of them have ended. */
 const fewCalls = 4;
 
-/** The id of a call's job. Callers' own ids have no `~`, so none can be taken for it. */
-export function callId(workflowId: string, place: number): string {
-  const id = `${workflowId}~${place}`;
-  // Workflows in workflows: ids must not grow without end.
-  return id.length <= 128 ? id : `~${createHash("sha256").update(id).digest("hex").slice(0, 40)}`;
-}
-
 /** The workflow's job as its worker holds it. */
 export interface HeldWorkflow {
   queue: string;
@@ -62,6 +55,8 @@ export function createWorkflowRecord(broker: Broker, held: HeldWorkflow): Workfl
   const { queue, id, token, job } = held;
   const { redis, keys } = broker;
   const key = keys.job(queue, id);
+  /** Whether an earlier run asked to be woken before all calls have ended. */
+  let asked = false;
 
   async function setHeld(field: string, value: string): Promise<void> {
     const done = await redis.lovageSetHeld(key, keys.lock(queue, id), token, field, value);
@@ -104,6 +99,7 @@ export function createWorkflowRecord(broker: Broker, held: HeldWorkflow): Workfl
         redis.hgetall(`${key}:processed`),
         redis.hgetall(`${key}:failed`),
       ]);
+      asked = hash[jobFields.wakeAt] !== undefined;
       const text = hash[jobFields.history];
       const history = text === undefined ? undefined : (JSON.parse(text) as History);
       if (history !== undefined) history.added = Number(hash[jobFields.added] ?? 0);
@@ -138,7 +134,8 @@ export function createWorkflowRecord(broker: Broker, held: HeldWorkflow): Workfl
     },
     async park(pending) {
       const wakeAt = pending <= fewCalls ? pending - 1 : Math.floor(pending / 2);
-      if (wakeAt > 0) await redis.hset(key, jobFields.wakeAt, wakeAt);
+      // Of the last call's end BullMQ tells; but what an earlier park asked for must not hold any more.
+      if (wakeAt > 0 || asked) await redis.hset(key, jobFields.wakeAt, Math.max(0, wakeAt));
       // The delay with which a workflow was once enqueued would delay it each time it goes on.
       if (job.delay > 0) await redis.hset(key, "delay", 0);
       held.release();

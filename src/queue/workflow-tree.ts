@@ -1,11 +1,11 @@
 import { LovageError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import type { JobState } from "../core/states.ts";
-import type { CallOutcome, History } from "../task/replay.ts";
+import type { CallOutcome, History } from "../task/workflow-run.ts";
 import type { Broker } from "./broker.ts";
+import { callId } from "./call-id.ts";
 import { jobFields } from "./keys.ts";
 import { type JobSnapshot, readSnapshot } from "./snapshot.ts";
-import { callId } from "./workflow-record.ts";
 
 /** A workflow or one of its calls, with what it called in turn. */
 export interface WorkflowNode {

@@ -5,11 +5,11 @@ import { type Duration, toMilliseconds } from "../core/durations.ts";
 import { LovageError, toLovageError } from "../core/errors.ts";
 import { type CallOptions, callOptionNames, refuseUnknown } from "./call-options.ts";
 import type { TaskContext } from "./context.ts";
-import type { CallOutcome, Replay } from "./replay.ts";
 import { validate } from "./validation.ts";
 import type { Callable, StepOptions, WorkflowContext } from "./workflow.ts";
+import type { CallOutcome, WorkflowRun } from "./workflow-run.ts";
 
-/** What becomes of a workflow's calls: `Call` is what its {@link Replay} adds. */
+/** What becomes of a workflow's calls: `Call` is what its {@link WorkflowRun} adds. */
 export interface WorkflowHost<Call> {
   call(place: number, task: string, input: unknown, options: CallOptions): Call;
   sleep(place: number, milliseconds: number): Call;
@@ -23,7 +23,7 @@ const inStep = new AsyncLocalStorage<boolean>();
 /** What a workflow's function is given in one run. */
 export function createWorkflowContext<Call>(
   context: TaskContext,
-  replay: Replay<Call>,
+  workflowRun: WorkflowRun<Call>,
   host: WorkflowHost<Call>,
 ): WorkflowContext {
   const { job, worker, signal, settings, dependencies } = context;
@@ -37,29 +37,29 @@ export function createWorkflowContext<Call>(
     const made = digest(JSON.stringify(input) ?? "")
       .toString("hex")
       .slice(0, 8);
-    return replay.call(`${name}(${made})`, (place) => host.call(place, name, input, options));
+    return workflowRun.call(`${name}(${made})`, (place) => host.call(place, name, input, options));
   }
 
   async function step<T>(name: string, effect: () => Promise<T> | T, options: StepOptions = {}): Promise<T> {
     refuseInStep("step");
     const act = () => inStep.run(true, () => takeStep(effect, options, signal, host));
-    return (await replay.step(`step:${name}`, act)) as T;
+    return (await workflowRun.step(`step:${name}`, act)) as T;
   }
 
   async function sleep(duration: Duration): Promise<void> {
     refuseInStep("sleep");
     const milliseconds = toMilliseconds(duration);
-    await replay.call(`sleep(${milliseconds})`, (place) => host.sleep(place, milliseconds));
+    await workflowRun.call(`sleep(${milliseconds})`, (place) => host.sleep(place, milliseconds));
   }
 
   /** Only what happens for the first time is told. */
   const once =
     <Args extends unknown[]>(act: (...args: Args) => Promise<void>) =>
     async (...args: Args) => {
-      if (!replay.replaying) await act(...args);
+      if (!workflowRun.repeating) await act(...args);
     };
   const logger = (level: "debug" | "info" | "warn" | "error") => (fields: object, message: string) => {
-    if (!replay.replaying) context.logger[level](fields, message);
+    if (!workflowRun.repeating) context.logger[level](fields, message);
   };
 
   return {
@@ -74,7 +74,7 @@ export function createWorkflowContext<Call>(
     call: quiet(call) as WorkflowContext["call"],
     sleep: quiet(sleep),
     step: quiet(step) as WorkflowContext["step"],
-    now: () => new Date(replay.time),
+    now: () => new Date(workflowRun.time),
     uuid() {
       refuseInStep("uuid");
       ids += 1;

@@ -2,9 +2,9 @@ import { LovageError, toLovageError } from "../core/errors.ts";
 import type { CallOptions } from "../task/call-options.ts";
 import type { TaskContext } from "../task/context.ts";
 import type { Attempt } from "../task/execute.ts";
-import { type CallOutcome, type History, Replay } from "../task/replay.ts";
 import { workflowFunctionOf } from "../task/workflow.ts";
 import { createWorkflowContext, type WorkflowHost } from "../task/workflow-context.ts";
+import { type CallOutcome, type History, WorkflowRun } from "../task/workflow-run.ts";
 
 /** What a workflow's calls become in a test. */
 export interface WorkflowGround {
@@ -33,16 +33,16 @@ export async function runTestWorkflow(
   const history: History = { calls: [], batches: [], startedAt: ground.now(), added: 0 };
   for (;;) {
     const made: MadeCall[] = [];
-    const replay: Replay<MadeCall> = new Replay(history, outcomes, {
+    const workflowRun: WorkflowRun<MadeCall> = new WorkflowRun(history, outcomes, {
       signal: signals.end,
       now: ground.now,
       save: async () => {},
       saveStep: async (place, outcome) => void outcomes.set(place, outcome),
       add: async (calls) => void made.push(...calls),
     });
-    const workflow = createWorkflowContext(context, replay, hostOf(ground));
-    const replayed = await replay.run(async () => workflowFunctionOf(task)(input, workflow));
-    if (replayed.type === "ended") return replayed.value;
+    const workflow = createWorkflowContext(context, workflowRun, hostOf(ground));
+    const ran = await workflowRun.run(async () => workflowFunctionOf(task)(input, workflow));
+    if (ran.type === "ended") return ran.value;
     for (const { place, run } of made) outcomes.set(place, await outcomeOf(run));
   }
 }

@@ -1,19 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { LovageError } from "../core/errors.ts";
 import type { Broker } from "../queue/broker.ts";
+import { callId } from "../queue/call-id.ts";
 import type { HeldJob } from "../queue/held-job.ts";
 import { readManifests } from "../queue/manifests.ts";
 import { type PreparedJob, prepareJob, type Target } from "../queue/producer.ts";
-import { callId, type WorkflowRecord } from "../queue/workflow-record.ts";
+import type { WorkflowRecord } from "../queue/workflow-record.ts";
 import { sleepName } from "../task/builtin.ts";
 import { chunkName } from "../task/canvas.ts";
 import type { Catalogue } from "../task/catalogue.ts";
 import type { TaskContext } from "../task/context.ts";
 import type { EnqueueGate } from "../task/enqueue-hooks.ts";
 import { type Attempt, parked } from "../task/execute.ts";
-import { type History, Replay, type ReplayHost } from "../task/replay.ts";
 import { workflowFunctionOf } from "../task/workflow.ts";
 import { createWorkflowContext, type WorkflowHost } from "../task/workflow-context.ts";
+import { type History, WorkflowRun, type WorkflowRunHost } from "../task/workflow-run.ts";
 
 /** What the calls of workflows need. */
 export interface WorkflowParts {
@@ -49,7 +50,7 @@ async function runUntilParked(
 ): Promise<unknown> {
   for (;;) {
     const { history = firstHistory(), outcomes } = await record.load();
-    const host: ReplayHost<MadeCall> = {
+    const host: WorkflowRunHost<MadeCall> = {
       signal: signals.end,
       now: Date.now,
       save: (next) => record.save(next),
@@ -66,15 +67,14 @@ async function runUntilParked(
         );
       },
     };
-    const replay = new Replay(history, outcomes, host);
-    const workflow = createWorkflowContext(context, replay, hostOf(parts, job));
-    const replayed = await replay.run(async () => workflowFunctionOf(task)(input, workflow));
-    if (replayed.type === "ended") {
+    const workflowRun = new WorkflowRun(history, outcomes, host);
+    const workflow = createWorkflowContext(context, workflowRun, hostOf(parts, job));
+    const ran = await workflowRun.run(async () => workflowFunctionOf(task)(input, workflow));
+    if (ran.type === "ended") {
       await record.cancelCalls("the workflow ended without waiting for it");
-      return replayed.value;
+      return ran.value;
     }
-    const pending = history.calls.length - outcomes.size;
-    if (await record.park(pending)) return parked;
+    if (await record.park(workflowRun.pending)) return parked;
     await loseVanished(record, history.calls.length);
   }
 }

@@ -148,6 +148,19 @@ test("a step's result is the same the first time as ever after: JSON", async () 
   expect(result).toEqual(["string", "string"]);
 });
 
+test("it is run again when something happened, and only then", async () => {
+  await open();
+  let runs = 0;
+  await run(async ({ call, step, sleep }) => {
+    runs += 1;
+    const slow = call(echo, { seconds: 0.6, text: "slow" });
+    await Promise.all([step("one", () => 1), sleep(50), call(add, { numbers: [1] })]);
+    await step("two", () => 2);
+    return slow;
+  });
+  expect(runs).toBeLessThanOrEqual(5);
+});
+
 test("cancelling a workflow cancels what it called, Ray jobs too", async () => {
   await open();
   body = ({ call }) =>

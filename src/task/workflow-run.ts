@@ -22,7 +22,7 @@ interface Waiter {
 }
 
 /** What the engine needs of the world around it. */
-export interface ReplayHost<Call> {
+export interface WorkflowRunHost<Call> {
   /** Keeps the history; only then may anything be done that follows from it. */
   save(history: History): Promise<void>;
   /**
@@ -36,30 +36,31 @@ export interface ReplayHost<Call> {
   signal: AbortSignal;
 }
 
-export type Replayed = { type: "ended"; value: unknown } | { type: "waiting" };
+export type RunResult = { type: "ended"; value: unknown } | { type: "waiting" };
 
 /**
  * Runs a workflow's function from its start: outcomes that earlier runs gave to it are given to it again in the same
  * order and the same batches, so that it takes the same way; then those that came since. When it can get no further, its
  * new calls are enqueued.
  */
-export class Replay<Call> {
+export class WorkflowRun<Call> {
   readonly #history: History;
   readonly #outcomes: ReadonlyMap<number, CallOutcome>;
   readonly #stepOutcomes = new Map<number, CallOutcome>();
-  readonly #host: ReplayHost<Call>;
+  readonly #host: WorkflowRunHost<Call>;
   readonly #waiters: Waiter[] = [];
   readonly #delivered = new Set<number>();
+  readonly #calls = new Set<number>();
   readonly #newCalls: Call[] = [];
   readonly #newSteps: (() => void)[] = [];
   #runningSteps = 0;
   #stepsEnded: number[] = [];
   #activity: PromiseWithResolvers<void> = Promise.withResolvers();
   #time: number;
-  #replaying = true;
+  #repeating = true;
   #changed: LovageError | undefined;
 
-  constructor(history: History, outcomes: ReadonlyMap<number, CallOutcome>, host: ReplayHost<Call>) {
+  constructor(history: History, outcomes: ReadonlyMap<number, CallOutcome>, host: WorkflowRunHost<Call>) {
     this.#history = history;
     this.#outcomes = outcomes;
     this.#host = host;
@@ -71,14 +72,20 @@ export class Replay<Call> {
     return this.#time;
   }
 
-  /** Whether the function only does again what it did in an earlier run. */
-  get replaying(): boolean {
-    return this.#replaying;
+  /** How many of the function's calls have not ended. */
+  get pending(): number {
+    return [...this.#calls].filter((place) => !this.#outcomes.has(place)).length;
   }
 
-  /** A call that the function makes now; `make` turns its place into what {@link ReplayHost.add} takes. */
+  /** Whether the function only does again what it did in an earlier run. */
+  get repeating(): boolean {
+    return this.#repeating;
+  }
+
+  /** A call that the function makes now; `make` turns its place into what {@link WorkflowRunHost.add} takes. */
   call(fingerprint: string, make: (place: number) => Call): Promise<unknown> {
     return this.#wait(fingerprint, (place) => {
+      this.#calls.add(place);
       if (place >= this.#history.added && !this.#outcomes.has(place)) this.#newCalls.push(make(place));
     });
   }
@@ -100,7 +107,7 @@ export class Replay<Call> {
     if (known !== undefined && known !== fingerprint) {
       this.#change(`call ${place} was ${known} and is now ${fingerprint}`);
     } else if (known === undefined) {
-      if (this.#replaying)
+      if (this.#repeating)
         this.#change(`call ${place}, ${fingerprint}, was not made before what followed it`);
       else this.#history.calls.push(fingerprint);
     }
@@ -136,13 +143,13 @@ export class Replay<Call> {
   }
 
   /** @throws LovageError `WORKFLOW_CHANGED`, `CHILD_LOST`, the signal's reason, or what the function throws */
-  async run(start: () => Promise<unknown>): Promise<Replayed> {
+  async run(start: () => Promise<unknown>): Promise<RunResult> {
     const { signal } = this.#host;
     let ended: { value: unknown } | { thrown: unknown } | undefined;
     const aborted = () => this.#activity.resolve();
     signal.addEventListener("abort", aborted);
     // A first run has nothing to repeat.
-    this.#replaying = this.#history.calls.length > 0;
+    this.#repeating = this.#history.calls.length > 0;
     const running = start().then(
       (value) => {
         ended = { value };
@@ -160,7 +167,7 @@ export class Replay<Call> {
         this.#give(at, places);
       }
       await macrotask();
-      this.#endReplay(ended !== undefined);
+      this.#endRepetition(ended !== undefined);
       for (;;) {
         this.#throwIfOver();
         if (ended !== undefined) break;
@@ -175,7 +182,7 @@ export class Replay<Call> {
   }
 
   /** The function stands where the last run left it: it must have made the very same calls. */
-  #endReplay(ended: boolean): void {
+  #endRepetition(ended: boolean): void {
     const made = this.#waiters.length;
     const before = this.#history.calls.length;
     if (made < before) {
@@ -184,7 +191,7 @@ export class Replay<Call> {
         `call ${made}, ${missing}, is no longer made${ended ? ": the function ends before it" : ""}`,
       );
     }
-    this.#replaying = false;
+    this.#repeating = false;
   }
 
   #throwIfOver(): void {

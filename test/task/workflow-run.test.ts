@@ -1,7 +1,12 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { LovageError } from "#task";
-import { type CallOutcome, type History, Replay, type ReplayHost } from "../../src/task/replay.ts";
+import {
+  type CallOutcome,
+  type History,
+  WorkflowRun,
+  type WorkflowRunHost,
+} from "../../src/task/workflow-run.ts";
 
 interface Tools {
   call(name: string): Promise<unknown>;
@@ -34,7 +39,7 @@ class Bench {
   async run(program: Program, signal = new AbortController().signal) {
     this.runs += 1;
     const history = copy(this.history);
-    const host: ReplayHost<[number, string]> = {
+    const host: WorkflowRunHost<[number, string]> = {
       signal,
       now: () => 1000 + this.runs,
       save: async (next) => {
@@ -61,16 +66,16 @@ class Bench {
         this.#mayCrash();
       },
     };
-    const replay = new Replay(history, new Map(this.outcomes), host);
-    return replay.run(() =>
+    const workflowRun = new WorkflowRun(history, new Map(this.outcomes), host);
+    return workflowRun.run(() =>
       program({
-        call: (name) => replay.call(name, (place) => [place, name]),
+        call: (name) => workflowRun.call(name, (place) => [place, name]),
         step: (name, effect) =>
-          replay.step(`step:${name}`, async () => {
+          workflowRun.step(`step:${name}`, async () => {
             this.steps += 1;
             return { value: await effect() };
           }),
-        now: () => replay.time,
+        now: () => workflowRun.time,
       }),
     );
   }
@@ -91,8 +96,8 @@ class Bench {
   async untilEnded(program: Program, pick: (places: number[]) => number[] = (places) => places) {
     for (;;) {
       try {
-        const replayed = await this.run(program);
-        if (replayed.type === "ended") return { value: replayed.value };
+        const ran = await this.run(program);
+        if (ran.type === "ended") return { value: ran.value };
       } catch (error) {
         if ((error as Error).message !== "crash") return { thrown: (error as Error).message };
       }
