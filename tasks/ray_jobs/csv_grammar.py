@@ -14,20 +14,29 @@ class Dialect:
     nulls: tuple[str, ...] = ("",)
 
 
+def many(pattern: bytes) -> bytes:
+    """Any number of a pattern, and no way back into them.
+
+    Not written as ``(?:…)*+``: Python before 3.11.5 matches that wrongly where the pattern has a choice in itself
+    (https://github.com/python/cpython/issues/106052), and Debian 12 has 3.11.2.
+    """
+    return rb"(?>(?:" + pattern + rb")*)"
+
+
 class Grammar:
     """The regular expressions of one delimiter. Possessive, so that no input makes them slow."""
 
     def __init__(self, delimiter: str) -> None:
         mark = re.escape(delimiter.encode())
-        field = rb'(?:"(?:[^"]++|"")*+"|[^"\r\n' + mark + rb"]*+)"
-        record = field + rb"(?:" + mark + field + rb")*+"
-        self.records = re.compile(rb"(?:" + record + rb"\r?\n)*+")
+        plain = rb'[^"\r\n' + mark + rb"]*+"
+        inside = many(rb'[^"]++|""')
+        field = rb'(?:"' + inside + rb'"|' + plain + rb")"
+        record = field + many(mark + field)
+        self.records = re.compile(many(record + rb"\r?\n"))
         self.record = re.compile(record + rb"(\r?\n|\Z)")
         # As much of a record as can be read, with a quote that is still open at the end.
-        self.beginning = re.compile(
-            rb"(?:" + field + mark + rb')*+(?:"(?:[^"]++|"")*+"?|[^"\r\n' + mark + rb"]*+)\r?"
-        )
-        self.open = re.compile(rb"(?:" + field + mark + rb')*+"(?:[^"]++|"")*+\Z')
+        self.beginning = re.compile(many(field + mark) + rb'(?:"' + inside + rb'"?|' + plain + rb")\r?")
+        self.open = re.compile(many(field + mark) + rb'"' + inside + rb"\Z")
         self.field = re.compile(field)
 
     def plain(self, data: bytes) -> bool:
