@@ -4,7 +4,6 @@ export const errorCodes = {
   CATALOGUE_EMPTY: { retryable: false, meaning: "No worker has published its tasks in this Redis yet." },
   CHILD_LOST: { retryable: false, meaning: "A job that a workflow called is gone without a result." },
   CONFIG_INVALID: { retryable: false, meaning: "The environment or .env has faults; all are listed." },
-  CONTROL_TIMEOUT: { retryable: true, meaning: "A worker did not answer a request in time." },
   DATA_TOO_LARGE: { retryable: false, meaning: "An input or a result is larger than its limit." },
   DEADLINE_EXCEEDED: { retryable: true, meaning: "A wait or a run took longer than its deadline." },
   IDEMPOTENCY_CONFLICT: { retryable: false, meaning: "The idempotency key was used with another input." },

@@ -4,7 +4,7 @@ import type { Call } from "../task/codec.ts";
 import type { RetryPolicy } from "../task/definition.ts";
 import type { Outcome } from "../task/execute.ts";
 import type { Broker } from "./broker.ts";
-import { setHeld } from "./held-job.ts";
+import { setHeld } from "./held-field.ts";
 import { jobFields } from "./keys.ts";
 
 /** The queue whose jobs end. */

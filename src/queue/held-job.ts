@@ -1,8 +1,8 @@
 import type { Job } from "bullmq";
-import { LovageError } from "../core/errors.ts";
 import type { Progress } from "../core/progress.ts";
 import type { Delivery } from "../task/execute.ts";
 import type { Broker } from "./broker.ts";
+import { setHeld } from "./held-field.ts";
 import { jobFields } from "./keys.ts";
 import { appendLog } from "./log.ts";
 import { createWorkflowRecord, type WorkflowRecord } from "./workflow-record.ts";
@@ -137,23 +137,4 @@ async function readField(
   field: string,
 ): Promise<string | undefined> {
   return (await broker.redis.hget(broker.keys.job(queue, id), field)) ?? undefined;
-}
-
-/** Sets a field of a job while its lock is held. @throws LovageError `LOCK_LOST` */
-export async function setHeld(
-  options: Pick<HeldJobOptions, "broker" | "queue">,
-  id: string,
-  token: string,
-  field: string,
-  value: string,
-): Promise<void> {
-  const { keys, redis } = options.broker;
-  const done = await redis.lovageSetHeld(
-    keys.job(options.queue, id),
-    keys.lock(options.queue, id),
-    token,
-    field,
-    value,
-  );
-  if (done === 0) throw new LovageError("LOCK_LOST", `another worker holds the job ${id} by now`);
 }

@@ -2,6 +2,8 @@
 export interface Keys {
   readonly prefix: string;
   job(queue: string, id: string): string;
+  /** Where the job of a key is. */
+  placeOf(jobKey: string): { queue: string; id: string };
   lock(queue: string, id: string): string;
   logs(queue: string, id: string): string;
   /** Hash: task name → manifest. */
@@ -41,6 +43,11 @@ export function createKeys(prefix: string): Keys {
   return {
     prefix,
     job: (queue, id) => `${prefix}:${queue}:${id}`,
+    placeOf(jobKey) {
+      const rest = jobKey.slice(prefix.length + 1);
+      const colon = rest.indexOf(":");
+      return { queue: rest.slice(0, colon), id: rest.slice(colon + 1) };
+    },
     lock: (queue, id) => `${prefix}:${queue}:${id}:lock`,
     logs: (queue, id) => `${prefix}:${queue}:${id}:logs`,
     manifests: `${prefix}:tasks`,

@@ -5,6 +5,7 @@ import type { CallOutcome, History } from "../task/workflow-run.ts";
 import type { Broker } from "./broker.ts";
 import { callId } from "./call-id.ts";
 import { cancelJob } from "./cancellation.ts";
+import { setHeld } from "./held-field.ts";
 import { jobFields } from "./keys.ts";
 import { wakeWorkflow } from "./parked-workflows.ts";
 import { addJobs, type PreparedJob } from "./producer.ts";
@@ -58,10 +59,7 @@ export function createWorkflowRecord(broker: Broker, held: HeldWorkflow): Workfl
   /** Whether an earlier run asked to be woken before all calls have ended. */
   let asked = false;
 
-  async function setHeld(field: string, value: string): Promise<void> {
-    const done = await redis.lovageSetHeld(key, keys.lock(queue, id), token, field, value);
-    if (done === 0) throw new LovageError("LOCK_LOST", `another worker holds the job ${id} by now`);
-  }
+  const keep = (field: string, value: string) => setHeld({ broker, queue }, id, token, field, value);
 
   /** The records of failed calls; what retention has removed is told by the reason alone. */
   async function readErrors(failed: Record<string, string>): Promise<Map<string, ErrorRecord>> {
@@ -106,7 +104,7 @@ export function createWorkflowRecord(broker: Broker, held: HeldWorkflow): Workfl
       const outcomes = new Map<number, CallOutcome>();
       const placeOf = new Map(history?.calls.map((_call, place) => [callId(id, place), place]));
       const put = (child: string, outcome: CallOutcome) => {
-        const place = placeOf.get(child.slice(child.lastIndexOf(":") + 1));
+        const place = placeOf.get(keys.placeOf(child).id);
         if (place !== undefined) outcomes.set(place, outcome);
       };
       for (const [child, value] of Object.entries(processed)) put(child, { value: parseJson(value) });
@@ -118,10 +116,10 @@ export function createWorkflowRecord(broker: Broker, held: HeldWorkflow): Workfl
       return { history, outcomes };
     },
     async save(history) {
-      await setHeld(jobFields.history, JSON.stringify(history));
+      await keep(jobFields.history, JSON.stringify(history));
     },
     async saveStep(place, outcome) {
-      await setHeld(`${jobFields.step}${place}`, JSON.stringify(outcome));
+      await keep(`${jobFields.step}${place}`, JSON.stringify(outcome));
     },
     async add(calls, added) {
       const parent = { id, queue: `${keys.prefix}:${queue}` };
@@ -130,7 +128,7 @@ export function createWorkflowRecord(broker: Broker, held: HeldWorkflow): Workfl
         calls.map((call) => ({ ...call, opts: { ...call.opts, parent, ignoreDependencyOnFailure: true } })),
       );
       // Without it the pending ones are added again, which does nothing: a few are quicker than one more round trip.
-      if (calls.length > fewCalls) await setHeld(jobFields.added, String(added));
+      if (calls.length > fewCalls) await keep(jobFields.added, String(added));
     },
     async park(pending) {
       const wakeAt = pending <= fewCalls ? pending - 1 : Math.floor(pending / 2);
@@ -159,13 +157,9 @@ export function createWorkflowRecord(broker: Broker, held: HeldWorkflow): Workfl
     async cancelCalls(reason) {
       const children = await redis.smembers(`${key}:dependencies`);
       for (const child of children) {
-        const rest = child.slice(keys.prefix.length + 1);
-        const colon = rest.indexOf(":");
-        await cancelJob(broker, { queue: rest.slice(0, colon), id: rest.slice(colon + 1) }, reason).catch(
-          (error) => {
-            if (!(error instanceof LovageError && error.code === "JOB_NOT_FOUND")) throw error;
-          },
-        );
+        await cancelJob(broker, keys.placeOf(child), reason).catch((error) => {
+          if (!(error instanceof LovageError && error.code === "JOB_NOT_FOUND")) throw error;
+        });
         // A job with children that have not ended cannot complete.
         await redis.srem(`${key}:dependencies`, child);
       }

@@ -81,10 +81,15 @@ async function readCalls(
   ]);
   const history = parseJson(hash[jobFields.history] ?? "") as History | undefined;
   if (history === undefined) return { calls: [], counts: noCounts };
+  const located = (children: readonly string[], state: JobState) =>
+    children.map((child) => {
+      const place = keys.placeOf(child);
+      return [place.id, { queue: place.queue, state }] as const;
+    });
   const known: Known = new Map([
-    ...located(pending, "waiting", keys.prefix),
-    ...located(completed, "completed", keys.prefix),
-    ...located(failed, "failed", keys.prefix),
+    ...located(pending, "waiting"),
+    ...located(completed, "completed"),
+    ...located(failed, "failed"),
   ]);
   const calls = await Promise.all(
     history.calls.slice(0, reading.maxCalls).map((fingerprint, place) => {
@@ -104,14 +109,6 @@ async function readCalls(
       pending: pending.length,
     },
   };
-}
-
-function located(children: readonly string[], state: JobState, prefix: string) {
-  return children.map((child) => {
-    const rest = child.slice(prefix.length + 1);
-    const colon = rest.indexOf(":");
-    return [rest.slice(colon + 1), { queue: rest.slice(0, colon), state }] as const;
-  });
 }
 
 /** What is known of a call without its job. */
