@@ -35,8 +35,6 @@ export interface Consumer {
   drain(): Promise<void>;
   /** Aborts the running jobs that `matches` picks. */
   abort(reason: LovageError, matches: (job: Delivery) => boolean): void;
-  /** The ids of the running jobs. */
-  running(): string[];
   /** The running jobs. */
   held(): HeldJob[];
   status(): ConsumerStatus;
@@ -178,7 +176,6 @@ export function createConsumer(options: ConsumerOptions): Consumer {
         if (matches(job)) job.controller.abort(reason);
       }
     },
-    running: () => [...held.keys()],
     held: () => [...held.values()],
     status: () => ({ name: queue, concurrency, active: held.size, takenAt, paused }),
     async setConcurrency(count) {

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type JobsOptions, QueueKeys } from "bullmq";
 import { LovageError } from "../core/errors.ts";
+import type { TaskManifest } from "../task/catalogue.ts";
 import { type Call, encodeCall } from "../task/codec.ts";
 import type { RetryPolicy } from "../task/definition.ts";
 import { deafToSoftLimit } from "../task/limits.ts";
@@ -14,7 +15,7 @@ export interface Target {
   name: string;
   queue: string;
   retry: Pick<RetryPolicy, "attempts">;
-  kind?: "task" | "ray" | "workflow";
+  kind?: TaskManifest["kind"];
 }
 
 /** A job ready for Redis. */

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { LovageError } from "../core/errors.ts";
 import type { CallOptions } from "./call-options.ts";
+import { inputAfter } from "./continuation.ts";
 import type { Callable, WorkflowContext } from "./workflow.ts";
 
 /**
@@ -163,7 +164,12 @@ export function* callsOf(node: CanvasNode, first = true): Generator<ComposedCall
   if (node.type === "call") {
     const { task, input, into, options = {} } = node;
     const complete = first || (into === undefined && input !== undefined);
-    yield { task, inputs: complete ? [input ?? {}] : undefined, options, chunked: false };
+    yield {
+      task,
+      inputs: complete ? [input === undefined ? {} : input] : undefined,
+      options,
+      chunked: false,
+    };
   } else if (node.type === "map") {
     const { task, inputs, options = {}, size } = node;
     yield { task, inputs, options, chunked: size !== undefined };
@@ -206,9 +212,9 @@ export async function runCanvas(
   }
 }
 
-function inputOf({ input, into }: Signature, before: unknown): unknown {
-  if (into !== undefined && before !== undefined) return { ...(input as object | undefined), [into]: before };
-  return input ?? before ?? {};
+function inputOf(node: Signature, before: unknown): unknown {
+  const input = inputAfter(node, before);
+  return input === undefined ? {} : input;
 }
 
 function partsOf({

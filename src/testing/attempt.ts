@@ -45,13 +45,17 @@ export interface TestJob extends Omit<Delivery, "data"> {
   readonly call: Call;
 }
 
+/** With what goes on to the call that comes next: also a result that is ignored. */
+export type TestOutcome = Outcome & { passedOn?: unknown };
+
 /** Runs one attempt through the very steps of a worker, without Redis. Limits of rate and concurrency do not hold. */
 export async function runAttempt(
   job: TestJob,
   ground: Ground,
   records: RunRecords,
   told: () => void = () => {},
-): Promise<Outcome> {
+): Promise<TestOutcome> {
+  let passedOn: unknown;
   // As it comes out of Redis: what JSON cannot carry is gone.
   const delivery: Delivery = { ...job, data: JSON.parse(JSON.stringify(job.call)) };
   const { dependencies = {} as Dependencies, workerName = "test" } = ground.overrides;
@@ -81,7 +85,9 @@ export async function runAttempt(
         call: (...call) => ground.call(attempt.call.meta.headers, ...call),
       }),
     // What comes next is called by whoever ends the job, after a failure as after a success.
-    callNext: async () => {},
+    async callNext(_delivery, _call, output) {
+      passedOn = asJson(output);
+    },
     stopRayJob: async () => {},
     isLimited: () => false,
     admit: async () => ({ release: async () => {} }),
@@ -90,7 +96,8 @@ export async function runAttempt(
   };
   const outcome = await execute(delivery, executors);
   await runHooks?.ended(delivery, outcome);
-  return outcome.type === "completed" ? { ...outcome, output: asJson(outcome.output) } : outcome;
+  if (outcome.type !== "completed") return outcome;
+  return { ...outcome, output: asJson(outcome.output), ...(passedOn !== undefined && { passedOn }) };
 }
 
 function contextOf(

@@ -14,14 +14,13 @@ import {
 } from "../task/catalogue.ts";
 import type { Call as WireCall } from "../task/codec.ts";
 import type { TaskMemory } from "../task/context.ts";
+import { type ContinuedEnd, callAfter } from "../task/continuation.ts";
 import { createEnqueueGate } from "../task/enqueue-hooks.ts";
-import type { Outcome } from "../task/execute.ts";
 import type { Hooks } from "../task/hooks.ts";
 import { validate } from "../task/validation.ts";
-import { type Ground, runAttempt } from "./attempt.ts";
+import { type Ground, runAttempt, type TestOutcome } from "./attempt.ts";
 import { createClock, type TestClock } from "./clock.ts";
 import type { ContextOverrides } from "./context.ts";
-import { continuationOf } from "./continuation.ts";
 import { createEagerHandle } from "./eager-handle.ts";
 import { change, createEagerJob, type EagerJob, hasEnded } from "./eager-job.ts";
 import { createKeyedJobs } from "./eager-keys.ts";
@@ -150,7 +149,7 @@ export function createEagerClient<const Definitions extends readonly AnyTask[]>(
   /** All attempts, without a wait between them. */
   async function runToEnd(job: EagerJob): Promise<void> {
     change(job, { state: "active", startedAt: clock.now() });
-    let outcome: Outcome;
+    let outcome: TestOutcome;
     do {
       job.attempt += 1;
       outcome = await attemptOf(job);
@@ -158,21 +157,25 @@ export function createEagerClient<const Definitions extends readonly AnyTask[]>(
     await end(job, outcome);
   }
 
-  function attemptOf(job: EagerJob): Promise<Outcome> {
+  function attemptOf(job: EagerJob): Promise<TestOutcome> {
     const { id, task, queue, call, attempt, attempts, enqueuedAt, controller } = job;
     const delivery = { id, task, queue, call, attempt, attempts, enqueuedAt, signal: controller.signal };
     return runAttempt({ ...delivery, firstStart: attempt === 1 }, ground, job.records, () => change(job, {}));
   }
 
-  async function end(job: EagerJob, outcome: Outcome): Promise<void> {
+  async function end(job: EagerJob, outcome: TestOutcome): Promise<void> {
     const endedAt = clock.now();
-    if (outcome.type === "completed") change(job, { state: "completed", endedAt, output: outcome.output });
-    else {
+    let how: ContinuedEnd;
+    if (outcome.type === "completed") {
+      change(job, { state: "completed", endedAt, output: outcome.output });
+      how = { output: outcome.passedOn };
+    } else {
       const error = "error" in outcome ? outcome.error : notRun(job, outcome.type);
       const state = outcome.type === "cancelled" || outcome.type === "expired" ? outcome.type : "failed";
       change(job, { state, endedAt, error: error.toRecord() });
+      how = { error };
     }
-    const next = continuationOf(job);
+    const next = job.state === "cancelled" ? undefined : callAfter(job, job.call.meta, how);
     if (next !== undefined) await place([next], job.call.meta.headers);
   }
 

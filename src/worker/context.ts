@@ -14,6 +14,7 @@ import type { Attempt } from "../task/execute.ts";
 import { RetryRequest } from "../task/retry.ts";
 import { jobFacts } from "../task/run-hooks.ts";
 import { validate } from "../task/validation.ts";
+import { sendOutgoing } from "./outgoing.ts";
 import type { RayRuns } from "./ray-runs.ts";
 
 export interface ContextParts {
@@ -109,12 +110,8 @@ export class JobContext implements ChunkContext {
     const task = catalogue.get(name);
     validate(task.input, input, "INPUT_INVALID", `the input of ${name}`);
     const prepared = prepareJob(task, input, options);
-    // A trace goes on in the jobs that a job makes.
-    if (this.#meta.headers !== undefined) prepared.data.meta.headers = this.#meta.headers;
-    await gate?.before([prepared]);
-    await addJobs(broker, [prepared]);
-    const id = prepared.opts.jobId;
-    await gate?.after([prepared], [{ id, queue: prepared.queue }]);
-    return id;
+    const { headers } = this.#meta;
+    await sendOutgoing([prepared], { headers, gate, add: () => addJobs(broker, [prepared]) });
+    return prepared.opts.jobId;
   };
 }

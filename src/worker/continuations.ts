@@ -2,8 +2,10 @@ import { LovageError } from "../core/errors.ts";
 import type { Broker } from "../queue/broker.ts";
 import { addJobs, prepareJob } from "../queue/producer.ts";
 import type { Catalogue } from "../task/catalogue.ts";
-import { type CallMeta, type Continuation, decodeCall } from "../task/codec.ts";
+import { type CallMeta, decodeCall } from "../task/codec.ts";
+import { type ContinuedEnd, callAfter } from "../task/continuation.ts";
 import type { Delivery } from "../task/execute.ts";
+import { inheritHeaders } from "./outgoing.ts";
 
 /** The job that another comes after. */
 type Before = Pick<Delivery, "id" | "task" | "queue" | "data">;
@@ -17,16 +19,15 @@ export type Continuations = ReturnType<typeof createContinuations>;
 export function createContinuations({ broker, catalogue }: { broker: Broker; catalogue: Catalogue }) {
   async function callNext(
     before: Before,
-    continuation: Continuation,
-    result: unknown,
+    meta: CallMeta,
+    end: ContinuedEnd,
     suffix: "success" | "failure",
-    { headers }: CallMeta,
   ): Promise<void> {
-    const { task: name, input: given, into } = continuation;
-    const input =
-      into !== undefined ? { ...(given as object | undefined), [into]: result } : (given ?? result);
+    const next = callAfter(before, meta, end);
+    if (next === undefined) return;
+    const { task: name, input } = next;
     const job = prepareJob(targetOf(name, before.queue), input, {}, `${before.id}~${suffix}`);
-    if (headers !== undefined) job.data.meta.headers = headers;
+    inheritHeaders([job], meta.headers);
     try {
       await addJobs(broker, [job]);
     } catch (error) {
@@ -47,15 +48,11 @@ export function createContinuations({ broker, catalogue }: { broker: Broker; cat
   }
 
   return {
-    async succeeded(before: Before, meta: CallMeta, output: unknown): Promise<void> {
-      if (meta.onSuccess !== undefined) await callNext(before, meta.onSuccess, output, "success", meta);
-    },
+    succeeded: (before: Before, meta: CallMeta, output: unknown): Promise<void> =>
+      callNext(before, meta, { output }, "success"),
     async failed(before: Before, error: Pick<LovageError, "code" | "message">): Promise<void> {
       const meta = metaOf(before.data);
-      if (meta?.onFailure === undefined) return;
-      const { id, task, queue } = before;
-      const failure = { id, task, queue, error: { code: error.code, message: error.message } };
-      await callNext(before, meta.onFailure, failure, "failure", meta);
+      if (meta !== undefined) await callNext(before, meta, { error }, "failure");
     },
   };
 }

@@ -15,6 +15,7 @@ import { type Attempt, parked } from "../task/execute.ts";
 import { workflowFunctionOf } from "../task/workflow.ts";
 import { createWorkflowContext, type WorkflowHost } from "../task/workflow-context.ts";
 import { type History, WorkflowRun, type WorkflowRunHost } from "../task/workflow-run.ts";
+import { sendOutgoing } from "./outgoing.ts";
 
 /** What the calls of workflows need. */
 export interface WorkflowParts {
@@ -57,14 +58,9 @@ async function runUntilParked(
       saveStep: (place, outcome) => record.saveStep(place, outcome),
       async add(calls, added) {
         const jobs = await Promise.all(calls.map((make) => make()));
+        const { gate } = parts;
         const { headers } = call.meta;
-        if (headers !== undefined) for (const made of jobs) made.data.meta.headers = headers;
-        await parts.gate?.before(jobs);
-        await record.add(jobs, added);
-        await parts.gate?.after(
-          jobs,
-          jobs.map(({ opts, queue }) => ({ id: opts.jobId, queue })),
-        );
+        await sendOutgoing(jobs, { headers, gate, add: () => record.add(jobs, added) });
       },
     };
     const workflowRun = new WorkflowRun(history, outcomes, host);

@@ -190,6 +190,14 @@ test("what comes next is called, and headers go along", async () => {
   await expect(wrong).rejects.toMatchObject({ code: "INPUT_INVALID" });
 });
 
+test("a result that is ignored goes on to what comes next, as a worker passes it on", async () => {
+  const client = fresh();
+  const options = { ignoreResult: true, onSuccess: { task: "e.child", into: "text", input: {} } };
+  const job = await client.enqueue("e.child", { text: "kept" }, options);
+  expect(await job.result()).toBeUndefined();
+  expect(ran).toEqual(["kept", "kept "]);
+});
+
 test("assertions say what was enqueued instead", async () => {
   const client = fresh();
   expect(() => expectEnqueued(client, child)).toThrow("expected a call of e.child; nothing was enqueued");

@@ -30,7 +30,14 @@ const lone = defineWorkflow({
   output: z.null(),
   run: async () => null,
 });
-const catalogue = createCatalogue([add, echo, sum, report, lone]);
+const nothing = defineTask({
+  name: "test.nothing",
+  queue: "default",
+  input: z.null(),
+  output: z.string(),
+  run: async () => "nothing",
+});
+const catalogue = createCatalogue([add, echo, sum, report, lone, nothing]);
 
 let world: World;
 let client: Client<TasksOf<typeof catalogue>>;
@@ -113,6 +120,11 @@ test("a chord whose header fails calls the error callback, and never its body", 
   );
   expect(await callback.result(timeout)).toMatchObject({ id: job.id, error: { code: "TEST_NEGATIVE" } });
   expect(bodies).toBe(0);
+});
+
+test("an input that is null is an input of its own", async () => {
+  const job = await client.start(chain(signature(add, { numbers: [1] }), signature(nothing, null)));
+  expect(await job.result(timeout)).toBe("nothing");
 });
 
 test("map and chunks", async () => {
