@@ -1,5 +1,5 @@
-import type { ClusterDoor } from "../cli/doors.ts";
 import type { Config } from "../config/index.ts";
+import type { ClusterDoor } from "../core/cluster.ts";
 import { submittedBy } from "../ray/submission.ts";
 import { openRay } from "./ray.ts";
 

@@ -13,7 +13,7 @@ export async function main(argv: string[]): Promise<number> {
     if (error.code === "EPIPE") process.exit(0);
     throw error;
   });
-  const waits = argv[0] !== "worker" && argv[0] !== "dev";
+  const waits = !["worker", "scheduler", "dashboard", "dev"].includes(argv[0] ?? "");
   if (waits) {
     process.once("SIGINT", () => {
       interrupted.abort(new Error("interrupted"));
@@ -32,6 +32,8 @@ export async function main(argv: string[]): Promise<number> {
     openCluster: () => openClusterDoor(config()),
     // Each process loads what it needs and nothing else.
     runWorker: async (options) => (await import("./worker.ts")).runWorker(config(), options),
+    runScheduler: async () => (await import("./scheduler.ts")).runScheduler(config()),
+    runDashboard: async (options) => (await import("./dashboard.ts")).runDashboard(config(), options),
     runDev: async (options) => (await import("./dev.ts")).runDev(options),
   });
 }

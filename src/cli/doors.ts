@@ -1,39 +1,7 @@
 import type { Client } from "../client/index.ts";
+import type { ClusterDoor } from "../core/cluster.ts";
 import type { TaskTypes } from "../task/catalogue.ts";
 import type { QueueName } from "../task/definition.ts";
-
-/** One node of the cluster, as `lovage ray nodes` shows it. */
-export interface ClusterNodeRow {
-  id: string;
-  address: string;
-  alive: boolean;
-  head: boolean;
-  cpus: number;
-  /** Null where the cluster does not tell. */
-  cpusUsed: number | null;
-  /** Bytes that Ray may hand out. */
-  memory: number | null;
-}
-
-/** One Ray job, as `lovage ray jobs` shows it. The job, task and attempt are known of Lovage's own only. */
-export interface RayJobRow {
-  submissionId: string;
-  status: string;
-  entrypoint: string;
-  jobId: string | null;
-  task: string | null;
-  attempt: number | null;
-  startedAt: Date | null;
-  endedAt: Date | null;
-  message: string | null;
-}
-
-/** The Ray cluster, as far as `lovage ray` looks at it. */
-export interface ClusterDoor {
-  nodes(): Promise<ClusterNodeRow[]>;
-  rayJobs(): Promise<RayJobRow[]>;
-  close(): Promise<void>;
-}
 
 /** What `lovage worker` was asked for; what is left out comes from the configuration. */
 export interface WorkerCommandOptions {
@@ -41,6 +9,12 @@ export interface WorkerCommandOptions {
   /** Jobs at once, for each of the queues. */
   concurrency?: number | undefined;
   name?: string | undefined;
+}
+
+/** What `lovage dashboard` was asked for; what is left out comes from the configuration. */
+export interface DashboardCommandOptions {
+  host?: string | undefined;
+  port?: number | undefined;
 }
 
 /** What `lovage dev` was asked for. */
@@ -79,5 +53,7 @@ export interface CliDoors {
   /** Called when a command needs the cluster; the command line closes it. */
   openCluster(): ClusterDoor;
   runWorker(options: WorkerCommandOptions): Promise<number>;
+  runScheduler(): Promise<number>;
+  runDashboard(options: DashboardCommandOptions): Promise<number>;
   runDev(options: DevCommandOptions): Promise<number>;
 }

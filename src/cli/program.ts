@@ -3,6 +3,7 @@ import { untilAborted } from "../core/abort.ts";
 import { LovageError } from "../core/errors.ts";
 import { addCancelCommand } from "./cancel.ts";
 import { addControlCommands } from "./control.ts";
+import { addDashboardCommand } from "./dashboard.ts";
 import { addDeadCommands } from "./dead.ts";
 import { addDevCommand } from "./dev.ts";
 import type { CliDoors } from "./doors.ts";
@@ -15,6 +16,7 @@ import { addLogsCommand } from "./logs.ts";
 import { addRayCommands } from "./ray.ts";
 import { addResultCommand } from "./result.ts";
 import type { Call, Run } from "./run.ts";
+import { addSchedulerCommand } from "./scheduler.ts";
 import { createScreen } from "./screen.ts";
 import { addStatusCommand } from "./status.ts";
 import { addTasksCommand } from "./tasks.ts";
@@ -48,6 +50,8 @@ export async function runCli(argv: readonly string[], doors: CliDoors): Promise<
 
   const program = createProgram(doors, screen.json);
   addWorkerCommand(program, run, doors);
+  addSchedulerCommand(program, run, doors);
+  addDashboardCommand(program, run, doors);
   addDevCommand(program, run, doors);
   addEnqueueCommand(program, run, doors);
   addStatusCommand(program, run);

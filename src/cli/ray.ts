@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import type { CliDoors, ClusterDoor, ClusterNodeRow, RayJobRow } from "./doors.ts";
+import type { ClusterDoor, ClusterNodeRow, RayJobRow } from "../core/cluster.ts";
+import type { CliDoors } from "./doors.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { formatBetween, formatMoment } from "./moments.ts";
 import type { Run } from "./run.ts";

@@ -65,6 +65,24 @@ export interface Config {
     readonly emailTo: string | undefined;
     readonly healthChannels: readonly ("log" | "webhook" | "email")[];
   };
+  readonly dashboard: {
+    readonly host: string;
+    readonly port: number;
+    readonly user: string;
+    readonly password: string | undefined;
+    /** The text of the users' file. */
+    readonly users: string | undefined;
+    /** Milliseconds. */
+    readonly sessionAge: number;
+    readonly trustProxy: boolean;
+  };
+  /** Where the process tells of its health and its metrics; no port: nowhere. */
+  readonly health: { readonly host: string; readonly port: number | undefined };
+  readonly tracing: {
+    /** Undefined: no traces. */
+    readonly endpoint: string | undefined;
+    readonly headers: string | undefined;
+  };
   readonly log: {
     readonly level: "trace" | "debug" | "info" | "warn" | "error";
     readonly format: "auto" | "json" | "pretty";
@@ -89,7 +107,7 @@ export function loadConfig(sources: readonly EnvironmentSource[]): Config {
       faults.push(`${name} ${(error as Error).message}: ${shown}, from ${source?.name ?? "its default"}`);
     }
   }
-  const readFile = (name: "REDIS_CA_FILE" | "RAY_CA_FILE" | "RAY_PIP_FILE") => {
+  const readFile = (name: "REDIS_CA_FILE" | "RAY_CA_FILE" | "RAY_PIP_FILE" | "DASHBOARD_USERS_FILE") => {
     const path = values[name];
     if (typeof path !== "string") return undefined;
     try {
@@ -103,6 +121,7 @@ export function loadConfig(sources: readonly EnvironmentSource[]): Config {
     redisCa: readFile("REDIS_CA_FILE"),
     rayCa: readFile("RAY_CA_FILE"),
     pip: readFile("RAY_PIP_FILE"),
+    users: readFile("DASHBOARD_USERS_FILE"),
   };
   if (faults.length > 0) {
     const heading =
@@ -142,6 +161,7 @@ interface Files {
   redisCa: string | undefined;
   rayCa: string | undefined;
   pip: string | undefined;
+  users: string | undefined;
 }
 
 function assemble(values: Values, files: Files): Config {
@@ -202,6 +222,20 @@ function assemble(values: Values, files: Files): Config {
       emailFrom: values.NOTIFY_EMAIL_FROM,
       emailTo: values.NOTIFY_EMAIL_TO,
       healthChannels: values.HEALTH_CHANNELS,
+    },
+    dashboard: {
+      host: values.DASHBOARD_HOST,
+      port: values.DASHBOARD_PORT,
+      user: values.DASHBOARD_USER,
+      password: values.DASHBOARD_PASSWORD,
+      users: files.users,
+      sessionAge: values.DASHBOARD_SESSION_AGE,
+      trustProxy: values.DASHBOARD_TRUST_PROXY,
+    },
+    health: { host: values.HEALTH_HOST, port: values.HEALTH_PORT },
+    tracing: {
+      endpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
+      headers: values.OTEL_EXPORTER_OTLP_HEADERS,
     },
     log: { level: values.LOG_LEVEL, format: values.LOG_FORMAT },
   };

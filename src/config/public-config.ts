@@ -7,7 +7,7 @@ const secret = "(secret)";
  * Redis' URL its address is left. Certificates are named, not printed.
  */
 export function publicConfig(config: Config): Record<string, unknown> {
-  const { redis, ray, notify } = config;
+  const { redis, ray, notify, dashboard, tracing } = config;
   const shown = {
     ...config,
     redis: {
@@ -18,6 +18,8 @@ export function publicConfig(config: Config): Record<string, unknown> {
     },
     ray: { ...ray, token: masked(ray.token), ca: ray.ca && "(a certificate)" },
     notify: { ...notify, webhookUrl: masked(notify.webhookUrl), smtpUrl: masked(notify.smtpUrl) },
+    dashboard: { ...dashboard, password: masked(dashboard.password), users: masked(dashboard.users) },
+    tracing: { ...tracing, headers: masked(tracing.headers) },
   };
   return JSON.parse(JSON.stringify(shown), (_key, value) =>
     typeof value === "string" ? value.replace(/:\/\/[^/@\s]*@/g, `://${secret}@`) : value,

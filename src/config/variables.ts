@@ -200,6 +200,49 @@ export const variables = {
     "Channels that hear of a change of the cluster's health",
   ),
 
+  DASHBOARD_HOST: variable(
+    string,
+    "127.0.0.1",
+    "Address the dashboard listens on; anything but loopback needs a password of its own",
+  ),
+  DASHBOARD_PORT: variable(port, "5555", "Port of the dashboard and the HTTP API"),
+  DASHBOARD_USER: variable(string, "admin", "Name of the dashboard's first user, an admin"),
+  DASHBOARD_PASSWORD: variable(
+    optional(string),
+    "",
+    "That user's password; empty: on loopback a random one is made and printed once",
+    true,
+  ),
+  DASHBOARD_USERS_FILE: variable(
+    optional(absolutePath),
+    "",
+    "File of further users, a line each: name:role:hash, as `lovage users hash` prints it",
+  ),
+  DASHBOARD_SESSION_AGE: variable(atLeast("1m"), "12h", "How long a login lasts without use"),
+  DASHBOARD_TRUST_PROXY: variable(
+    flag,
+    "false",
+    "Whether a proxy before the dashboard tells the caller's address and protocol (X-Forwarded-…)",
+  ),
+
+  HEALTH_HOST: variable(string, "127.0.0.1", "Address of a process' /livez, /readyz and /metrics"),
+  HEALTH_PORT: variable(
+    optional(port),
+    "",
+    "Port of a process' /livez, /readyz and /metrics; empty: none. Each process on a host needs its own",
+  ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: variable(
+    optional(url("http", "https")),
+    "",
+    "Where traces are sent, by OTLP over HTTP; empty: none are made",
+  ),
+  OTEL_EXPORTER_OTLP_HEADERS: variable(
+    optional(string),
+    "",
+    "Headers for that, as name=value, separated by commas",
+    true,
+  ),
+
   LOG_LEVEL: variable(oneOf("trace", "debug", "info", "warn", "error"), "info", "Least level that is logged"),
   LOG_FORMAT: variable(
     oneOf("auto", "json", "pretty"),

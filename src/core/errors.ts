@@ -1,11 +1,14 @@
 /** Every code Lovage itself raises, whether another attempt can help, and what it means. Codes are never reused. */
 export const errorCodes = {
+  API_UNAVAILABLE: { retryable: true, meaning: "The HTTP API did not answer, or not in its own words." },
   CALL_UNSCRIPTED: { retryable: false, meaning: "A test's workflow made a call for which it has no result." },
   CATALOGUE_EMPTY: { retryable: false, meaning: "No worker has published its tasks in this Redis yet." },
   CHILD_LOST: { retryable: false, meaning: "A job that a workflow called is gone without a result." },
   CONFIG_INVALID: { retryable: false, meaning: "The environment or .env has faults; all are listed." },
+  CSRF_INVALID: { retryable: false, meaning: "A form was sent without the token of its session." },
   DATA_TOO_LARGE: { retryable: false, meaning: "An input or a result is larger than its limit." },
   DEADLINE_EXCEEDED: { retryable: true, meaning: "A wait or a run took longer than its deadline." },
+  FORBIDDEN: { retryable: false, meaning: "The role or the API key does not allow this." },
   IDEMPOTENCY_CONFLICT: { retryable: false, meaning: "The idempotency key was used with another input." },
   INPUT_INVALID: { retryable: false, meaning: "The input does not fit the task's schema." },
   INTERRUPTED: { retryable: false, meaning: "Ctrl-C ended a command that waited; the job goes on." },
@@ -21,6 +24,7 @@ export const errorCodes = {
     meaning: "No job has this id: never enqueued, or removed by retention.",
   },
   JOB_STALLED: { retryable: false, meaning: "The job's workers died too often while running it." },
+  KEY_NOT_FOUND: { retryable: false, meaning: "No API key has this id." },
   LOCK_LOST: { retryable: true, meaning: "The worker could not renew its hold on the job in time." },
   NOTIFICATION_FAILED: { retryable: true, meaning: "A notification channel did not accept the message." },
   NOTIFICATION_REJECTED: {
@@ -28,6 +32,7 @@ export const errorCodes = {
     meaning: "A notification channel refused the message for good.",
   },
   NOTIFICATION_UNCONFIGURED: { retryable: false, meaning: "A notification channel has no settings." },
+  NOT_FOUND: { retryable: false, meaning: "The dashboard or the API has nothing under this path." },
   NOT_DURABLE: {
     retryable: true,
     meaning: "Redis could not confirm that the job is on its disk; the job may exist.",
@@ -36,6 +41,10 @@ export const errorCodes = {
   PAYLOAD_INVALID: { retryable: false, meaning: "What lies in Redis is not a job Lovage wrote." },
   PORT_TAKEN: { retryable: false, meaning: "Another process listens on a port that is needed." },
   PROGRAM_MISSING: { retryable: false, meaning: "A Ray task names a program that is not in its folder." },
+  RATE_LIMITED: {
+    retryable: true,
+    meaning: "Too many requests, or failed logins; `Retry-After` says when to come back.",
+  },
   RAY_CLUSTER_REPLACED: { retryable: true, meaning: "The cluster was replaced while the Ray job ran." },
   RAY_JOB_FAILED: { retryable: true, meaning: "The Ray job's program failed." },
   RAY_JOB_LOST: { retryable: true, meaning: "The cluster no longer knows the Ray job." },
@@ -54,6 +63,12 @@ export const errorCodes = {
   REDIS_POLICY: { retryable: false, meaning: "Redis may evict keys, so it would lose jobs." },
   REDIS_UNAVAILABLE: { retryable: true, meaning: "Redis did not answer in time." },
   RETRY_REQUESTED: { retryable: true, meaning: "The task asked to be run again later." },
+  SCHEDULE_DECLARED: {
+    retryable: false,
+    meaning: "The schedule is declared with its task, so it is changed there.",
+  },
+  SCHEDULE_EXISTS: { retryable: false, meaning: "Another schedule has this name." },
+  SCHEDULE_NOT_FOUND: { retryable: false, meaning: "No schedule has this name." },
   SOFT_TIME_LIMIT_EXCEEDED: {
     retryable: false,
     meaning: "The attempt took longer than its soft time limit.",
@@ -66,6 +81,7 @@ export const errorCodes = {
     retryable: false,
     meaning: "The attempt took longer than its time limit and was ended.",
   },
+  UNAUTHENTICATED: { retryable: false, meaning: "Nobody is logged in, or the API key is none." },
   UNEXPECTED: { retryable: false, meaning: "An error without a code of its own reached the command line." },
   USAGE: { retryable: false, meaning: "A command was called wrongly." },
   WAIT_TIMEOUT: { retryable: true, meaning: "The job did not end while the caller waited; it goes on." },

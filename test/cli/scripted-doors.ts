@@ -76,6 +76,8 @@ export async function lovage(args: readonly string[], settings: Settings = {}): 
     openClient: () => scriptedClient(script, ended),
     openCluster: () => ({ nodes: unexpected, rayJobs: unexpected, close: async () => {} }),
     runWorker: unexpected,
+    runScheduler: unexpected,
+    runDashboard: unexpected,
     runDev: unexpected,
     ...doors,
   });

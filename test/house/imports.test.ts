@@ -16,8 +16,11 @@ const table: Record<string, readonly string[]> = {
   observe: ["core"],
   process: ["core", "observe"],
   dev: ["core", "process", "observe"],
-  client: ["core", "task", "queue"],
+  client: ["core", "task", "queue", "contract"],
   worker: ["core", "task", "queue", "ray", "observe", "process"],
+  scheduler: ["core", "task", "queue", "ray", "observe", "process"],
+  contract: ["core", "task"],
+  dashboard: ["core", "task", "queue", "client", "contract", "observe", "process"],
   testing: ["core", "task", "queue", "client"],
   cli: ["core", "task", "queue", "client"],
   tasks: ["#task"],
@@ -29,6 +32,8 @@ const owners: Record<string, readonly string[]> = {
   ioredis: ["queue"],
   undici: ["ray-client-http"],
   ws: ["ray-client-http", "testing"],
+  express: ["dashboard"],
+  "prom-client": ["observe"],
 };
 
 interface Import {

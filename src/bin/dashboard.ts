@@ -1,0 +1,33 @@
+import { createClient } from "../client/index.ts";
+import type { Config } from "../config/index.ts";
+import { createDashboard } from "../dashboard/dashboard.ts";
+import { createLogger } from "../observe/logger.ts";
+import { createTroubleLog } from "../observe/trouble.ts";
+import { openBroker } from "../queue/broker.ts";
+import { openClusterDoor } from "./cluster-door.ts";
+import { untilTold } from "./until-told.ts";
+import { version } from "./version.ts";
+
+/** Serves the dashboard until it is told to stop; resolves to the exit code. */
+export async function runDashboard(
+  config: Config,
+  options: { host?: string | undefined; port?: number | undefined },
+): Promise<number> {
+  const logger = await createLogger({ ...config.log, base: { process: "dashboard" } });
+  const onError = createTroubleLog(logger, "trouble with Redis");
+  const broker = await openBroker({
+    redis: config.redis,
+    onWaiting: (reason) => logger.warn({ reason }, "waiting for Redis"),
+    onError,
+  });
+  const client = createClient({ redis: config.redis, onError });
+  const cluster = openClusterDoor(config);
+  const { host = config.dashboard.host, port = config.dashboard.port } = options;
+  const dashboard = createDashboard({ client, broker, cluster, logger, version, host, port });
+  try {
+    await untilTold(dashboard, logger);
+  } finally {
+    await Promise.all([client.close(), broker.close(), cluster.close()]);
+  }
+  return 0;
+}

@@ -1,0 +1,13 @@
+import { Router } from "express";
+import type { Audit } from "../audit.ts";
+import { html } from "../html.ts";
+import { sendPage } from "../page.ts";
+import type { DashboardParts } from "../parts.ts";
+
+export function chartPages(_parts: DashboardParts, _audit: Audit): Router {
+  const router = Router();
+  router.get("/charts", (request, response) => {
+    sendPage(request, response, { title: "Charts", section: "/charts", content: html`<p></p>` });
+  });
+  return router;
+}

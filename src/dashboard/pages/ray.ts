@@ -1,0 +1,13 @@
+import { Router } from "express";
+import type { Audit } from "../audit.ts";
+import { html } from "../html.ts";
+import { sendPage } from "../page.ts";
+import type { DashboardParts } from "../parts.ts";
+
+export function rayPages(_parts: DashboardParts, _audit: Audit): Router {
+  const router = Router();
+  router.get("/ray", (request, response) => {
+    sendPage(request, response, { title: "Ray cluster", section: "/ray", content: html`<p></p>` });
+  });
+  return router;
+}

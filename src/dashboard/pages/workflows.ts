@@ -1,0 +1,13 @@
+import { Router } from "express";
+import type { Audit } from "../audit.ts";
+import { html } from "../html.ts";
+import { sendPage } from "../page.ts";
+import type { DashboardParts } from "../parts.ts";
+
+export function workflowPages(_parts: DashboardParts, _audit: Audit): Router {
+  const router = Router();
+  router.get("/workflows", (request, response) => {
+    sendPage(request, response, { title: "Workflows", section: "/workflows", content: html`<p></p>` });
+  });
+  return router;
+}
