@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { inject } from "vitest";
-import { type Client, type ClientOptions, createClient } from "#client";
+import { type Client, createClient, type RedisClientOptions } from "#client";
 import type { Catalogue } from "#task";
 import { createLogger } from "../../src/observe/logger.ts";
 import { type Broker, openBroker } from "../../src/queue/broker.ts";
@@ -74,7 +74,7 @@ const retention = {
 export interface WorldOptions {
   redisUrl?: string;
   rayAddress?: string;
-  client?: Partial<ClientOptions>;
+  client?: Partial<RedisClientOptions>;
 }
 
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
