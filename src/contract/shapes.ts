@@ -9,7 +9,7 @@ export const Moment = z
     decode: (text) => new Date(text),
     encode: (date) => date.toISOString(),
   })
-  .meta({ override: { type: "string", format: "date-time" } });
+  .meta({ override: { type: "string", format: "date-time", pattern: undefined } });
 
 export const Queue = z.enum(queueNames).meta({ id: "Queue" });
 export const State = z.enum(jobStates).meta({ id: "State" });
@@ -39,7 +39,7 @@ export const Anything = z.unknown();
 
 /** A text of a line, such as an id that others chose: no control characters, no halves of characters. */
 export function line(most: number) {
-  return z.string().regex(new RegExp(`^[^\u0000-\u001f\u007f\ud800-\udfff]{1,${most}}$`, "u"));
+  return z.string().regex(new RegExp(`^[^\\u0000-\\u001f\\u007f\\ud800-\\udfff]{1,${most}}$`, "u"));
 }
 
 export const JobId = line(500).meta({ examples: ["3f0e6e9c-6d0c-4c5d-9d43-8a1f3f2b7c11"] });
@@ -62,18 +62,21 @@ export function whole(least: number, most: number) {
       decode: Number,
       encode: String,
     })
-    .meta({ override: { type: "integer", minimum: least, maximum: most } });
+    .meta({ override: { type: "integer", minimum: least, maximum: most, pattern: undefined } });
 }
 
 /** Several in a query: repeated, or with commas between. */
 export function several<Item extends z.ZodType<string, string>>(item: Item, most: number) {
-  return z.codec(z.union([z.string(), z.array(z.string())]), z.array(item).min(1).max(most), {
-    decode: (given) =>
-      (typeof given === "string"
-        ? given.split(",")
-        : given.flatMap((text) => text.split(","))) as z.input<Item>[],
-    encode: (items) => items.join(","),
-  });
+  const { $schema: _schema, id: _id, ...items } = z.toJSONSchema(item);
+  return z
+    .codec(z.union([z.string(), z.array(z.string())]), z.array(item).min(1).max(most), {
+      decode: (given) =>
+        (typeof given === "string"
+          ? given.split(",")
+          : given.flatMap((text) => text.split(","))) as z.input<Item>[],
+      encode: (texts) => texts.join(","),
+    })
+    .meta({ override: { anyOf: undefined, type: "array", items, minItems: 1, maxItems: most } });
 }
 
 /** RFC 9457, with Lovage's own members. */
