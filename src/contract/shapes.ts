@@ -3,13 +3,24 @@ import { toMilliseconds } from "../core/durations.ts";
 import { jobStates } from "../core/states.ts";
 import { queueNames } from "../task/definition.ts";
 
+/** How a codec is shown in the OpenAPI document: as what travels. */
+export function shownAs(shown: Readonly<Record<string, unknown>>) {
+  return {
+    override({ jsonSchema }: { jsonSchema: Record<string, unknown> }) {
+      delete jsonSchema["pattern"];
+      delete jsonSchema["anyOf"];
+      Object.assign(jsonSchema, shown);
+    },
+  };
+}
+
 /** ISO 8601 on the wire, a Date on both sides. */
 export const Moment = z
   .codec(z.iso.datetime({ offset: true }), z.date(), {
     decode: (text) => new Date(text),
     encode: (date) => date.toISOString(),
   })
-  .meta({ override: { type: "string", format: "date-time", pattern: undefined } });
+  .meta(shownAs({ type: "string", format: "date-time" }));
 
 export const Queue = z.enum(queueNames).meta({ id: "Queue" });
 export const State = z.enum(jobStates).meta({ id: "State" });
@@ -62,12 +73,13 @@ export function whole(least: number, most: number) {
       decode: Number,
       encode: String,
     })
-    .meta({ override: { type: "integer", minimum: least, maximum: most, pattern: undefined } });
+    .meta(shownAs({ type: "integer", minimum: least, maximum: most }));
 }
 
 /** Several in a query: repeated, or with commas between. */
 export function several<Item extends z.ZodType<string, string>>(item: Item, most: number) {
-  const { $schema: _schema, id: _id, ...items } = z.toJSONSchema(item);
+  // Without the names of shapes, which would become references.
+  const { $schema: _schema, ...items } = z.toJSONSchema(item, { metadata: z.registry() });
   return z
     .codec(z.union([z.string(), z.array(z.string())]), z.array(item).min(1).max(most), {
       decode: (given) =>
@@ -76,7 +88,7 @@ export function several<Item extends z.ZodType<string, string>>(item: Item, most
           : given.flatMap((text) => text.split(","))) as z.input<Item>[],
       encode: (texts) => texts.join(","),
     })
-    .meta({ override: { anyOf: undefined, type: "array", items, minItems: 1, maxItems: most } });
+    .meta(shownAs({ type: "array", items, minItems: 1, maxItems: most }));
 }
 
 /** RFC 9457, with Lovage's own members. */
