@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { CanvasNode } from "../task/canvas.ts";
-import { Anything, Duration, JobId, Queue, Tag, TaskName } from "./shapes.ts";
+import { Anything, Duration, JobId, Queue, shownAs, Tag, TaskName } from "./shapes.ts";
 
 const Continuation = z
   .strictObject({
@@ -45,9 +45,9 @@ const startOptions = {
   at: z.iso
     .datetime({ offset: true })
     .optional()
-    .meta({ description: "Not before this moment", override: { pattern: undefined } }),
+    .meta({ description: "Not before this moment", ...shownAs({}) }),
   expires: z
-    .union([Duration, z.iso.datetime({ offset: true }).meta({ override: { pattern: undefined } })])
+    .union([Duration, z.iso.datetime({ offset: true }).meta(shownAs({}))])
     .optional()
     .meta({ description: "Not started later than so long from now, or than this moment" }),
   ignoreResult: z.boolean().optional(),

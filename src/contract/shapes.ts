@@ -3,13 +3,24 @@ import { toMilliseconds } from "../core/durations.ts";
 import { jobStates } from "../core/states.ts";
 import { queueNames } from "../task/definition.ts";
 
+/** How a codec is shown in the OpenAPI document: as what travels. */
+export function shownAs(shown: Readonly<Record<string, unknown>>) {
+  return {
+    override({ jsonSchema }: { jsonSchema: Record<string, unknown> }) {
+      delete jsonSchema["pattern"];
+      delete jsonSchema["anyOf"];
+      Object.assign(jsonSchema, shown);
+    },
+  };
+}
+
 /** ISO 8601 on the wire, a Date on both sides. */
 export const Moment = z
   .codec(z.iso.datetime({ offset: true }), z.date(), {
     decode: (text) => new Date(text),
     encode: (date) => date.toISOString(),
   })
-  .meta({ override: { type: "string", format: "date-time" } });
+  .meta(shownAs({ type: "string", format: "date-time" }));
 
 export const Queue = z.enum(queueNames).meta({ id: "Queue" });
 export const State = z.enum(jobStates).meta({ id: "State" });
@@ -39,7 +50,7 @@ export const Anything = z.unknown();
 
 /** A text of a line, such as an id that others chose: no control characters, no halves of characters. */
 export function line(most: number) {
-  return z.string().regex(new RegExp(`^[^\u0000-\u001f\u007f\ud800-\udfff]{1,${most}}$`, "u"));
+  return z.string().regex(new RegExp(`^[^\\u0000-\\u001f\\u007f\\ud800-\\udfff]{1,${most}}$`, "u"));
 }
 
 export const JobId = line(500).meta({ examples: ["3f0e6e9c-6d0c-4c5d-9d43-8a1f3f2b7c11"] });
@@ -62,18 +73,22 @@ export function whole(least: number, most: number) {
       decode: Number,
       encode: String,
     })
-    .meta({ override: { type: "integer", minimum: least, maximum: most } });
+    .meta(shownAs({ type: "integer", minimum: least, maximum: most }));
 }
 
 /** Several in a query: repeated, or with commas between. */
 export function several<Item extends z.ZodType<string, string>>(item: Item, most: number) {
-  return z.codec(z.union([z.string(), z.array(z.string())]), z.array(item).min(1).max(most), {
-    decode: (given) =>
-      (typeof given === "string"
-        ? given.split(",")
-        : given.flatMap((text) => text.split(","))) as z.input<Item>[],
-    encode: (items) => items.join(","),
-  });
+  // Without the names of shapes, which would become references.
+  const { $schema: _schema, ...items } = z.toJSONSchema(item, { metadata: z.registry() });
+  return z
+    .codec(z.union([z.string(), z.array(z.string())]), z.array(item).min(1).max(most), {
+      decode: (given) =>
+        (typeof given === "string"
+          ? given.split(",")
+          : given.flatMap((text) => text.split(","))) as z.input<Item>[],
+      encode: (texts) => texts.join(","),
+    })
+    .meta(shownAs({ type: "array", items, minItems: 1, maxItems: most }));
 }
 
 /** RFC 9457, with Lovage's own members. */

@@ -64,7 +64,7 @@ export const workers = {
       "`concurrency` needs the field of that name, `add-queue` and `remove-queue` need `queue`. `shutdown` stops them in good order.",
     tag: "workers",
     method: "post",
-    path: "/workers/{command}",
+    path: "/workers/commands/{command}",
     scope: "control",
     params: z.strictObject({ command: z.enum(workerCommands) }),
     body: z.strictObject({
