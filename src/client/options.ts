@@ -4,6 +4,7 @@ import type { RedisSettings } from "../queue/connection.ts";
 import type { Catalogue } from "../task/catalogue.ts";
 import { createEnqueueGate, type EnqueueGate } from "../task/enqueue-hooks.ts";
 import type { EnqueueHooks } from "../task/hooks.ts";
+import { readAddress } from "./address.ts";
 
 interface CommonOptions {
   /** The tasks, to check inputs against the very schemas. Default: what the workers published. */
@@ -53,6 +54,7 @@ export function checkOptions(options: ClientOptions): void {
     throw refused("url", `both a Redis and an API are named`, `use either ${over.redis} or ${over.http}`);
   if (redis === undefined && url === undefined)
     throw refused("redis", "neither a Redis nor an API is named", `use ${over.redis} or ${over.http}`);
+  if (options.url !== undefined) readAddress(options);
   if (timeout !== undefined) toMilliseconds(timeout, "timeout");
 }
 

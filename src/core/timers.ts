@@ -14,16 +14,61 @@ export async function inTime<T>(promise: Promise<T>, milliseconds: number): Prom
   }
 }
 
-/** Resolves after a while, or as soon as the signal is aborted. */
-export function pause(milliseconds: number, over: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
+/** Resolves after a while, or as soon as one of the signals is aborted. */
+export async function pause(milliseconds: number, ...over: readonly AbortSignal[]): Promise<void> {
+  const window = createWindow(milliseconds, over);
+  try {
+    await new Promise((resolve) => {
+      if (window.signal.aborted) resolve(undefined);
+      window.signal.addEventListener("abort", resolve, { once: true });
+    });
+  } finally {
+    window.close();
+  }
+}
+
+/** A length of time whose signal is aborted when it is over, or one of the signals it was made with is. */
+export interface Window {
+  readonly signal: AbortSignal;
+  /** Whether its time is what ended it. */
+  readonly late: boolean;
+  /** Its time begins anew. */
+  restart(milliseconds: number): void;
+  /** Ends it. Must be called: it holds on to the signals until then, and its timer keeps the process alive. */
+  close(): void;
+}
+
+/** `AbortSignal.any` with `AbortSignal.timeout` would do the same, and hold on to signals that live long. */
+export function createWindow(milliseconds: number, over: readonly (AbortSignal | undefined)[]): Window {
+  const controller = new AbortController();
+  const abort = () => controller.abort("over");
+  let late = false;
+  const start = (length: number) =>
+    setTimeout(
+      () => {
+        late = true;
+        abort();
+      },
+      Math.min(length, longestTimer),
+    );
+  let timer = start(milliseconds);
+  for (const signal of over) {
+    signal?.addEventListener("abort", abort, { once: true });
+    if (signal?.aborted === true) abort();
+  }
+  return {
+    signal: controller.signal,
+    get late() {
+      return late;
+    },
+    restart(length) {
       clearTimeout(timer);
-      over.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, Math.min(milliseconds, longestTimer));
-    over.addEventListener("abort", end, { once: true });
-    if (over.aborted) end();
-  });
+      timer = start(length);
+    },
+    close() {
+      clearTimeout(timer);
+      abort();
+      for (const signal of over) signal?.removeEventListener("abort", abort);
+    },
+  };
 }

@@ -1,0 +1,138 @@
+import { operations } from "../../contract/index.ts";
+import { type EnqueueOptions, readCallMeta, readJobOptions } from "../../queue/enqueue-options.ts";
+import { canvas } from "../../task/builtin.ts";
+import type { CanvasNode } from "../../task/canvas.ts";
+import type { Catalogue } from "../../task/catalogue.ts";
+import { encodeCall } from "../../task/codec.ts";
+import type { EnqueueGate, OutgoingJob } from "../../task/enqueue-hooks.ts";
+import type { Backend, PlacedJob } from "../backend.ts";
+import { checkCanvas, checkContinuations, checkInput, type PlainCall } from "../calls.ts";
+import type { TaskDirectory } from "../directory.ts";
+import { toJson } from "./request.ts";
+import type { Transport } from "./transport.ts";
+
+/** What enqueuing over HTTP works with. */
+export interface EnqueueParts {
+  transport: Transport;
+  /** The tasks that were given; what they say is checked here, all else by the API. */
+  catalogue: Catalogue | undefined;
+  directory: TaskDirectory;
+  gate: EnqueueGate | undefined;
+}
+
+/** How many calls one request carries: the API takes no more. */
+const callsAtOnce = 1000;
+
+/** How large a request with several calls grows, in characters: the API takes a little more than one largest input. */
+const charactersAtOnce = 512 * 1024;
+
+/** A call as it travels. */
+interface Draft {
+  task: string;
+  input: unknown;
+  options: EnqueueOptions;
+}
+
+export function createEnqueuing(parts: EnqueueParts): Pick<Backend, "enqueue" | "start"> {
+  const { transport, catalogue, directory, gate } = parts;
+
+  /** Refuses what does not fit, and makes the call one that may be sent twice. */
+  async function draft({ task, input, options = {} }: PlainCall): Promise<Draft> {
+    readJobOptions(task, options);
+    readCallMeta(options);
+    if (catalogue !== undefined) {
+      checkInput(await directory.get(task), input);
+      await checkContinuations(directory, options);
+    }
+    const known = options.id !== undefined || options.idempotencyKey !== undefined;
+    return { task, input, options: known ? options : { ...options, id: crypto.randomUUID() } };
+  }
+
+  async function outgoing({ task, input, options }: Draft): Promise<OutgoingJob> {
+    const queue = options.queue ?? (await directory.get(task)).queue;
+    return { name: task, queue, data: encodeCall(input, readCallMeta(options)) };
+  }
+
+  /** Lets the calls pass the hooks on their way to `send`. */
+  async function throughGate(
+    drafts: readonly Draft[],
+    send: (drafts: readonly Draft[]) => Promise<PlacedJob[]>,
+  ): Promise<PlacedJob[]> {
+    if (gate === undefined) return send(drafts);
+    const jobs = await Promise.all(drafts.map(outgoing));
+    await gate.before(jobs);
+    const placed = await send(
+      drafts.map((call, index) => {
+        const headers = jobs[index]?.data.meta.headers;
+        return headers === undefined ? call : { ...call, options: { ...call.options, headers } };
+      }),
+    );
+    await gate.after(jobs, placed);
+    return placed;
+  }
+
+  return {
+    async enqueue(calls) {
+      const drafts = [];
+      for (const call of calls) drafts.push(await draft(call));
+      return throughGate(drafts, async (ready) => {
+        const placed: PlacedJob[] = [];
+        for (const part of partsOf(ready.map(toWire))) placed.push(...(await sendPart(transport, part)));
+        return placed;
+      });
+    },
+    async start(composition, options) {
+      if (catalogue !== undefined) await checkCanvas(directory, composition);
+      const checked = await draft({ task: canvas.name, input: composition, ...(options && { options }) });
+      const [placed] = await throughGate([checked], async ([ready = checked]) => {
+        const body = { composition: ready.input as CanvasNode, options: toWire(ready).options };
+        return [await transport.call(operations.start, { body }, { repeatable: true })];
+      });
+      return placed as PlacedJob;
+    },
+  };
+}
+
+type WireCall = ReturnType<typeof toWire>;
+
+/** The call by the API's schema: it knows moments as ISO 8601 only, and no keys but those of JSON. */
+function toWire({ task, input, options }: Draft) {
+  const { at, expires, tags, ...rest } = options;
+  return {
+    task,
+    input,
+    options: {
+      ...rest,
+      ...(tags !== undefined && { tags: [...tags] }),
+      ...(at !== undefined && { at: new Date(at).toISOString() }),
+      ...(expires !== undefined && { expires: expires instanceof Date ? expires.toISOString() : expires }),
+    },
+  };
+}
+
+/** @returns as few parts as the API takes */
+function* partsOf(calls: readonly WireCall[]): Generator<WireCall[]> {
+  let part: WireCall[] = [];
+  let size = 0;
+  for (const call of calls) {
+    // One alone is measured by the API.
+    const length = calls.length === 1 ? 0 : toJson(call).length;
+    if (part.length === callsAtOnce || (part.length > 0 && size + length > charactersAtOnce)) {
+      yield part;
+      part = [];
+      size = 0;
+    }
+    part.push(call);
+    size += length;
+  }
+  if (part.length > 0) yield part;
+}
+
+async function sendPart(transport: Transport, calls: WireCall[]): Promise<PlacedJob[]> {
+  const [first] = calls;
+  // Each has an id or a key by now, so the same request once more makes no second job.
+  const manner = { repeatable: true };
+  if (calls.length === 1 && first !== undefined)
+    return [await transport.call(operations.enqueue, { body: first }, manner)];
+  return (await transport.call(operations.enqueueMany, { body: { calls } }, manner)).jobs;
+}
