@@ -33,6 +33,12 @@ export interface Keys {
   readonly workers: string;
   /** Hash: the limits that operators set for tasks, instead of those of their definitions. */
   readonly limits: string;
+  /** Hash: API key's id → what is known of it. */
+  readonly apiKeys: string;
+  /** Hash: API key's id → when it was used last, about. */
+  readonly apiKeysUsed: string;
+  /** What the counters of requests by API key begin with. */
+  readonly apiRates: string;
   /** Channel of requests to workers. */
   readonly control: string;
   /** Channel of the answers to one client's requests. */
@@ -64,6 +70,9 @@ export function createKeys(prefix: string): Keys {
     cancellations: `${prefix}:cancellations`,
     workers: `${prefix}:workers`,
     limits: `${prefix}:limits`,
+    apiKeys: `${prefix}:api-keys`,
+    apiKeysUsed: `${prefix}:api-keys-used`,
+    apiRates: `${prefix}:api-rate`,
     control: `${prefix}:control`,
     answers: (client) => `${prefix}:answers:${client}`,
   };
