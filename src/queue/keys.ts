@@ -33,6 +33,8 @@ export interface Keys {
   readonly workers: string;
   /** Hash: the limits that operators set for tasks, instead of those of their definitions. */
   readonly limits: string;
+  /** Hash: what happened within one step of time in a queue, or to a task in it. `begin`: milliseconds since 1970. */
+  history(step: number, begin: number, scope: string): string;
   /** Channel of requests to workers. */
   readonly control: string;
   /** Channel of the answers to one client's requests. */
@@ -64,6 +66,7 @@ export function createKeys(prefix: string): Keys {
     cancellations: `${prefix}:cancellations`,
     workers: `${prefix}:workers`,
     limits: `${prefix}:limits`,
+    history: (step, begin, scope) => `${prefix}:history:${step}:${begin}:${scope}`,
     control: `${prefix}:control`,
     answers: (client) => `${prefix}:answers:${client}`,
   };
