@@ -9,7 +9,13 @@ export interface DashboardWorld extends World {
   readonly url: string;
 }
 
-const emptyCluster: ClusterDoor = { nodes: async () => [], rayJobs: async () => [], close: async () => {} };
+const emptyCluster: ClusterDoor = {
+  nodes: async () => [],
+  rayJobs: async () => [],
+  rayJob: async () => null,
+  async *log() {},
+  close: async () => {},
+};
 
 export async function createDashboardWorld(
   options: WorldOptions & { dashboard?: Partial<DashboardOptions> } = {},
