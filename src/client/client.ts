@@ -1,6 +1,8 @@
 import { findQueue } from "../queue/broker.ts";
 import type { EnqueueOptions } from "../queue/enqueue-options.ts";
 import { readFeed } from "../queue/event-feed.ts";
+import { readHistory } from "../queue/history.ts";
+import type { History, HistoryQuery } from "../queue/history-view.ts";
 import type { EventCursor, LiveEvent } from "../queue/live-event.ts";
 import { forgetJob } from "../queue/removal.ts";
 import { readSnapshot } from "../queue/snapshot.ts";
@@ -69,6 +71,11 @@ export interface Client<Tasks extends TaskTypes> {
   workflow(id: string, options?: TreeOptions & { queue?: string }): Promise<WorkflowNode>;
   /** The tasks that the workers published. */
   tasks(): Promise<TaskManifest[]>;
+  /**
+   * What happened to jobs and how long they took, over the last hour (the default), day or week, step by step.
+   * @throws LovageError `INPUT_INVALID`
+   */
+  history(query?: HistoryQuery): Promise<History>;
   /** What is going on in Redis, the queues and the workers. */
   readonly inspect: Inspect;
   /** Changes what goes on. */
@@ -120,6 +127,7 @@ export function createClient<Tasks extends TaskTypes>(options: ClientOptions): C
         readWorkflowTree(broker, queue ?? (await findQueue(broker, id)), id, treeOptions),
       ),
     tasks: () => bounded((parts) => parts.directory.list()),
+    history: (query) => bounded(({ broker }) => readHistory(broker, query)),
     inspect: createInspect(reach),
     control: createControl(reach),
     close: connection.close,

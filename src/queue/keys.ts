@@ -39,6 +39,8 @@ export interface Keys {
   readonly apiKeysUsed: string;
   /** What the counters of requests by API key begin with. */
   readonly apiRates: string;
+  /** Hash: what happened within one step of time in a queue, or to a task in it. `begin`: milliseconds since 1970. */
+  history(step: number, begin: number, scope: string): string;
   /** Channel of requests to workers. */
   readonly control: string;
   /** Channel of the answers to one client's requests. */
@@ -81,6 +83,7 @@ export function createKeys(prefix: string): Keys {
     apiKeys: `${prefix}:api-keys`,
     apiKeysUsed: `${prefix}:api-keys-used`,
     apiRates: `${prefix}:api-rate`,
+    history: (step, begin, scope) => `${prefix}:history:${step}:${begin}:${scope}`,
     control: `${prefix}:control`,
     answers: (client) => `${prefix}:answers:${client}`,
     session: (digest) => `${prefix}:session:${digest}`,

@@ -31,7 +31,13 @@ export const password = "correct horse battery staple";
 // Real hashes are dear on purpose; these are cheap, and made once.
 const cheapHash = hash(password, { memoryCost: 64, timeCost: 1 });
 
-const emptyCluster: ClusterDoor = { nodes: async () => [], rayJobs: async () => [], close: async () => {} };
+const emptyCluster: ClusterDoor = {
+  nodes: async () => [],
+  rayJobs: async () => [],
+  rayJob: async () => null,
+  async *log() {},
+  close: async () => {},
+};
 
 export async function createDashboardWorld(
   options: WorldOptions & { dashboard?: Partial<DashboardOptions> } = {},
