@@ -1,5 +1,6 @@
 import type { Progress } from "../core/progress.ts";
 import type { EnqueueOptions } from "../queue/enqueue-options.ts";
+import type { History, HistoryQuery } from "../queue/history-view.ts";
 import type { EventCursor, LiveEvent } from "../queue/live-event.ts";
 import type { JobSnapshot } from "../queue/snapshot.ts";
 import type { TreeOptions, WorkflowNode } from "../queue/workflow-tree.ts";
@@ -34,6 +35,7 @@ export interface Backend {
   readonly deadLetters: DeadLetterAccess;
   workflow(id: string, queue: string | undefined, options: TreeOptions): Promise<WorkflowNode>;
   tasks(): Promise<TaskManifest[]>;
+  history(query: HistoryQuery | undefined): Promise<History>;
   readonly inspect: Inspect;
   readonly control: Control;
   close(): Promise<void>;

@@ -1,4 +1,5 @@
 import type { EnqueueOptions } from "../queue/enqueue-options.ts";
+import type { History, HistoryQuery } from "../queue/history-view.ts";
 import type { EventCursor, LiveEvent } from "../queue/live-event.ts";
 import type { TreeOptions, WorkflowNode } from "../queue/workflow-tree.ts";
 import type { Canvas } from "../task/canvas.ts";
@@ -63,6 +64,11 @@ export interface Client<Tasks extends TaskTypes> {
   workflow(id: string, options?: TreeOptions & { queue?: string }): Promise<WorkflowNode>;
   /** The tasks that the workers published. */
   tasks(): Promise<TaskManifest[]>;
+  /**
+   * What happened to jobs and how long they took, over the last hour (the default), day or week, step by step.
+   * @throws LovageError `INPUT_INVALID`
+   */
+  history(query?: HistoryQuery): Promise<History>;
   /** What is going on in Redis, the queues and the workers. */
   readonly inspect: Inspect;
   /** Changes what goes on. */
@@ -106,6 +112,7 @@ export function createClientOver<Tasks extends TaskTypes>(open: () => Promise<Ba
     deadLetters: createDeadLetters(backend),
     workflow: async (id, { queue, ...options } = {}) => (await backend()).workflow(id, queue, options),
     tasks: async () => (await backend()).tasks(),
+    history: async (query) => (await backend()).history(query),
     inspect: through(inspectMethods, async () => (await backend()).inspect),
     control: through(controlMethods, async () => (await backend()).control),
     close: async () => (await opened)?.close(),

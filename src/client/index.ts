@@ -14,6 +14,14 @@ export type {
 export type { DeadLetterFilter, DeadState } from "../queue/dead-letters.ts";
 export type { Deduplication } from "../queue/deduplication.ts";
 export type { EnqueueOptions } from "../queue/enqueue-options.ts";
+export {
+  type History,
+  type HistoryPoint,
+  type HistoryQuery,
+  type HistorySpan,
+  historySpans,
+  type Quantiles,
+} from "../queue/history-view.ts";
 export type { EventCursor, JobChange, LiveEvent } from "../queue/live-event.ts";
 export type { CancelledMany, CancelManyOptions, JobFilter, Purged } from "../queue/queue-control.ts";
 export { type ListedJob, type OpenState, openStates } from "../queue/queue-jobs.ts";

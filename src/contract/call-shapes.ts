@@ -22,7 +22,6 @@ const Metadata = z
 /** What calls of a workflow's or a composition's may ask for. */
 const callOptions = {
   delay: Duration.optional(),
-  /** A duration, or a moment in ISO 8601. */
   priority: z.number().int().min(0).max(9).optional().meta({ description: "0 (the default) is first" }),
   queue: Queue.optional(),
   attempts: z.number().int().min(1).max(1000).optional(),
@@ -61,6 +60,8 @@ const startOptions = {
 /** What a replay may change. */
 export const ReplayOptions = z.strictObject(startOptions).meta({ id: "ReplayOptions" });
 
+const DeduplicationKey = z.string().min(1).max(500);
+
 /** The options of a call; `idempotencyKey` travels as the header `Idempotency-Key`, or here with a lifetime of its own. */
 export const EnqueueOptions = z
   .strictObject({
@@ -73,11 +74,10 @@ export const EnqueueOptions = z
       ])
       .optional(),
     deduplication: z
-      .strictObject({
-        key: z.string().min(1).max(500),
-        mode: z.enum(["skip", "throttle", "debounce", "keep-last"]).optional(),
-        ttl: Duration.optional(),
-      })
+      .union([
+        z.strictObject({ key: DeduplicationKey, mode: z.enum(["skip", "keep-last"]).optional() }),
+        z.strictObject({ key: DeduplicationKey, mode: z.enum(["throttle", "debounce"]), ttl: Duration }),
+      ])
       .optional(),
   })
   .meta({ id: "EnqueueOptions" });

@@ -14,12 +14,21 @@ export function shownAs(shown: Readonly<Record<string, unknown>>) {
   };
 }
 
+/** ISO 8601 has four digits for the year. */
+function isPlain(date: Date): boolean {
+  return date.getTime() >= 0 && date.getUTCFullYear() <= 9999;
+}
+
 /** ISO 8601 on the wire, a Date on both sides. */
 export const Moment = z
-  .codec(z.iso.datetime({ offset: true }), z.date(), {
-    decode: (text) => new Date(text),
-    encode: (date) => date.toISOString(),
-  })
+  .codec(
+    z.iso.datetime({ offset: true }),
+    z.date().refine(isPlain, { error: "lies before 1970 or after 9999" }),
+    {
+      decode: (text) => new Date(text),
+      encode: (date) => date.toISOString(),
+    },
+  )
   .meta(shownAs({ type: "string", format: "date-time" }));
 
 export const Queue = z.enum(queueNames).meta({ id: "Queue" });
@@ -107,6 +116,4 @@ export const Problem = z
   .meta({ id: "Problem" });
 
 /** Of a health check, and of whoever wants to know with whom it speaks. */
-export const Health = z
-  .object({ status: z.enum(["ok", "unavailable"]), version: z.string() })
-  .meta({ id: "Health" });
+export const Health = z.object({ status: z.literal("ok"), version: z.string() }).meta({ id: "Health" });

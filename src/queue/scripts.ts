@@ -1,4 +1,5 @@
 import type { Redis } from "ioredis";
+import { type HistoryCommand, historyScript } from "./history-script.ts";
 import { type RateLineCommand, rateLineScript } from "./rate-line-script.ts";
 import { type SlotsCommand, slotsScript } from "./slots-script.ts";
 
@@ -169,12 +170,13 @@ const sources = {
       redis.call("hset", KEYS[1], ARGV[1], cjson.encode(record))
       return 1`,
   },
+  ...historyScript,
   ...slotsScript,
   ...rateLineScript,
 } as const;
 
 /** The scripts as commands of the client. */
-export interface ScriptCommands extends SlotsCommand, RateLineCommand {
+export interface ScriptCommands extends HistoryCommand, SlotsCommand, RateLineCommand {
   lovageSetHeld(job: string, lock: string, token: string, field: string, value: string): Promise<number>;
   lovageLog(
     job: string,

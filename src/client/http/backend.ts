@@ -39,6 +39,7 @@ export function createHttpBackend(options: HttpClientOptions): Backend {
       return (await call(operations.getWorkflow, { params, query: { ...query, maxCalls } })) as never;
     },
     tasks,
+    history: ({ span, queue, task } = {}) => call(operations.getHistory, { query: { span, queue, task } }),
     inspect: createInspect(transport),
     control: createControl(transport),
     close: async () => transport.close(),

@@ -1,5 +1,6 @@
 import { findQueue } from "../../queue/broker.ts";
 import { readFeed } from "../../queue/event-feed.ts";
+import { readHistory } from "../../queue/history.ts";
 import { forgetJob } from "../../queue/removal.ts";
 import { readSnapshot } from "../../queue/snapshot.ts";
 import { readWorkflowTree } from "../../queue/workflow-tree.ts";
@@ -50,6 +51,7 @@ export function createRedisBackend(options: RedisClientOptions): Backend {
         readWorkflowTree(broker, queue ?? (await findQueue(broker, id)), id, treeOptions),
       ),
     tasks: () => bounded((parts) => parts.directory.list()),
+    history: (query) => bounded(({ broker }) => readHistory(broker, query)),
     inspect: createInspect(reach),
     control: createControl(reach),
     close: connection.close,
