@@ -1,5 +1,6 @@
 import type { Redis } from "ioredis";
 import { type RateLineCommand, rateLineScript } from "./rate-line-script.ts";
+import { type ScheduleCommands, scheduleScripts } from "./schedule-scripts.ts";
 import { type SlotsCommand, slotsScript } from "./slots-script.ts";
 
 /** Where BullMQ keeps what is needed to let a parked job run again, in the order the scripts take it. */
@@ -171,10 +172,11 @@ const sources = {
   },
   ...slotsScript,
   ...rateLineScript,
+  ...scheduleScripts,
 } as const;
 
 /** The scripts as commands of the client. */
-export interface ScriptCommands extends SlotsCommand, RateLineCommand {
+export interface ScriptCommands extends SlotsCommand, RateLineCommand, ScheduleCommands {
   lovageSetHeld(job: string, lock: string, token: string, field: string, value: string): Promise<number>;
   lovageLog(
     job: string,
