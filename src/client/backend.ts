@@ -12,6 +12,7 @@ import type { Control } from "./control.ts";
 import type { DeadLetterAccess } from "./dead-letters.ts";
 import type { Ending } from "./ending.ts";
 import type { Inspect } from "./inspect.ts";
+import type { ScheduleAccess } from "./schedules.ts";
 
 /** Where a job is, and of which task. */
 export interface PlacedJob {
@@ -36,6 +37,7 @@ export interface Backend {
   workflow(id: string, queue: string | undefined, options: TreeOptions): Promise<WorkflowNode>;
   tasks(): Promise<TaskManifest[]>;
   history(query: HistoryQuery | undefined): Promise<History>;
+  readonly schedules: ScheduleAccess;
   readonly inspect: Inspect;
   readonly control: Control;
   close(): Promise<void>;

@@ -12,6 +12,7 @@ import { createDeadLetters, type DeadLetters } from "./dead-letters.ts";
 import { createHandle, type JobHandle } from "./handle.ts";
 import { type Inspect, inspectMethods } from "./inspect.ts";
 import { endable } from "./iteration.ts";
+import { createSchedules, type Schedules } from "./schedules.ts";
 import { through } from "./through.ts";
 
 /** One call for {@link Client.enqueueMany}. */
@@ -57,6 +58,8 @@ export interface Client<Tasks extends TaskTypes> {
    */
   events(options?: { queues?: readonly QueueName[]; since?: EventCursor }): AsyncIterableIterator<LiveEvent>;
   readonly deadLetters: DeadLetters;
+  /** When tasks are called again and again. */
+  readonly schedules: Schedules<Tasks>;
   /**
    * A workflow and what it called, as a tree.
    * @throws LovageError `JOB_NOT_FOUND`, `JOB_AMBIGUOUS`
@@ -110,6 +113,7 @@ export function createClientOver<Tasks extends TaskTypes>(open: () => Promise<Ba
         yield* (await backend()).events({ queues, since }, over);
       }),
     deadLetters: createDeadLetters(backend),
+    schedules: createSchedules(backend),
     workflow: async (id, { queue, ...options } = {}) => (await backend()).workflow(id, queue, options),
     tasks: async () => (await backend()).tasks(),
     history: async (query) => (await backend()).history(query),

@@ -27,6 +27,12 @@ export type { CancelledMany, CancelManyOptions, JobFilter, Purged } from "../que
 export { type ListedJob, type OpenState, openStates } from "../queue/queue-jobs.ts";
 export type { QueueOverview } from "../queue/queue-overview.ts";
 export type { ReplayOptions } from "../queue/replay.ts";
+export type {
+  MissedPolicy,
+  OverlapPolicy,
+  ScheduleRun,
+  ScheduleView,
+} from "../queue/schedule-view.ts";
 export type { JobSnapshot } from "../queue/snapshot.ts";
 export type { WorkerState, WorkerView } from "../queue/workers.ts";
 export type { TreeOptions, WorkflowNode } from "../queue/workflow-tree.ts";
@@ -41,6 +47,7 @@ export {
   signature,
 } from "../task/canvas.ts";
 export type { EnqueueHooks, OutgoingCall } from "../task/hooks.ts";
+export type { ScheduleOptions } from "../task/schedule.ts";
 export type { Call, Client } from "./client.ts";
 export type { Control, LimitSwitch, WorkerQueueOptions } from "./control.ts";
 export { createClient } from "./create.ts";
@@ -48,3 +55,4 @@ export type { DeadLetterPage, DeadLetters, ReplayCounts } from "./dead-letters.t
 export type { JobHandle } from "./handle.ts";
 export type { Inspect, ListOptions } from "./inspect.ts";
 export type { ClientOptions, HttpClientOptions, RedisClientOptions } from "./options.ts";
+export type { BackfilledTime, Schedules } from "./schedules.ts";

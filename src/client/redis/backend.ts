@@ -15,6 +15,7 @@ import { enqueueAll } from "./enqueuing.ts";
 import { createInspect } from "./inspect.ts";
 import { createJobAccess } from "./jobs.ts";
 import { createReach } from "./reach.ts";
+import { createScheduleAccess } from "./schedules.ts";
 
 /** Redis itself; connected at the first call. */
 export function createRedisBackend(options: RedisClientOptions): Backend {
@@ -52,6 +53,7 @@ export function createRedisBackend(options: RedisClientOptions): Backend {
       ),
     tasks: () => bounded((parts) => parts.directory.list()),
     history: (query) => bounded(({ broker }) => readHistory(broker, query)),
+    schedules: createScheduleAccess(connection),
     inspect: createInspect(reach),
     control: createControl(reach),
     close: connection.close,
