@@ -13,6 +13,9 @@ export interface PlainCall {
   options?: EnqueueOptions;
 }
 
+/** What is known of the tasks. */
+type Known = Pick<TaskDirectory, "get">;
+
 /** @throws LovageError `INPUT_INVALID` with every fault named */
 export function checkInput(entry: TaskEntry, input: unknown): unknown {
   validate(entry.input, input, "INPUT_INVALID", `the input of ${entry.name}`);
@@ -24,7 +27,7 @@ export function checkInput(entry: TaskEntry, input: unknown): unknown {
  * Checks the calls of a composition, as far as their inputs are known before it runs.
  * @throws LovageError `TASK_UNKNOWN`, `INPUT_INVALID`
  */
-export async function checkCanvas(directory: TaskDirectory, node: CanvasNode): Promise<void> {
+export async function checkCanvas(directory: Known, node: CanvasNode): Promise<void> {
   for (const { task, inputs, options, chunked } of callsOf(node)) {
     const entry = await directory.get(task);
     refuseUnknown(options, callOptionNames);
@@ -43,7 +46,7 @@ export async function checkCanvas(directory: TaskDirectory, node: CanvasNode): P
 
 /** @throws LovageError `TASK_UNKNOWN`, `INPUT_INVALID` with the option in front of the field */
 export async function checkContinuations(
-  directory: TaskDirectory,
+  directory: Known,
   options: Pick<EnqueueOptions, "onSuccess" | "onFailure">,
 ): Promise<void> {
   for (const field of ["onSuccess", "onFailure"] as const) {
@@ -53,7 +56,7 @@ export async function checkContinuations(
 }
 
 async function checkContinuation(
-  directory: TaskDirectory,
+  directory: Known,
   field: string,
   { task, input, into }: Continuation,
 ): Promise<void> {

@@ -4,7 +4,7 @@ import type { EventCursor, LiveEvent } from "../queue/live-event.ts";
 import type { TreeOptions, WorkflowNode } from "../queue/workflow-tree.ts";
 import type { Canvas } from "../task/canvas.ts";
 import type { TaskManifest, TaskTypes } from "../task/catalogue.ts";
-import { type QueueName, queueNames } from "../task/definition.ts";
+import { type QueueName, queueNames } from "../task/queue-names.ts";
 import type { Backend, PlacedJob } from "./backend.ts";
 import type { PlainCall } from "./calls.ts";
 import { type Control, controlMethods } from "./control.ts";

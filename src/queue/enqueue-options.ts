@@ -3,9 +3,9 @@ import { type Duration, toMilliseconds } from "../core/durations.ts";
 import { LovageError } from "../core/errors.ts";
 import { type CallOptions, callOptionNames, refuseUnknown } from "../task/call-options.ts";
 import type { CallMeta, Continuation } from "../task/codec.ts";
-import { queueNames } from "../task/definition.ts";
 import { maxHeaderBytes } from "../task/enqueue-hooks.ts";
 import { readTimeLimits } from "../task/limits.ts";
+import { queueNames } from "../task/queue-names.ts";
 import { type Deduplication, readDeduplication } from "./deduplication.ts";
 import { checkSize } from "./size.ts";
 

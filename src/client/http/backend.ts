@@ -2,7 +2,6 @@ import { operations } from "../../contract/index.ts";
 import type { TaskManifest } from "../../task/catalogue.ts";
 import type { QueueName } from "../../task/definition.ts";
 import type { Backend } from "../backend.ts";
-import { createDirectory } from "../directory.ts";
 import { gateOf, type HttpClientOptions } from "../options.ts";
 import { createControl } from "./control.ts";
 import { createDeadLetterAccess } from "./dead-letters.ts";
@@ -17,14 +16,13 @@ export function createHttpBackend(options: HttpClientOptions): Backend {
   const transport = createTransport(options);
   const { call, stream } = transport;
   const tasks = async () => (await call(operations.listTasks, {})).tasks as TaskManifest[];
-  const directory = createDirectory({ list: tasks, address: transport.address }, catalogue);
   const place = (id: string, queue: string | undefined) => ({
     params: { id },
     query: { queue: queue as QueueName | undefined },
   });
 
   return {
-    ...createEnqueuing({ transport, catalogue, directory, gate: gateOf(options) }),
+    ...createEnqueuing({ transport, catalogue, tasks, gate: gateOf(options) }),
     async find(given, queue) {
       const { id, task, queue: found } = await call(operations.getJob, place(given, queue));
       return { id, task, queue: found };

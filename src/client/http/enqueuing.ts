@@ -1,13 +1,12 @@
 import { operations } from "../../contract/index.ts";
 import { type EnqueueOptions, readCallMeta, readJobOptions } from "../../queue/enqueue-options.ts";
-import { canvas } from "../../task/builtin.ts";
-import type { CanvasNode } from "../../task/canvas.ts";
-import type { Catalogue } from "../../task/catalogue.ts";
+import { type CanvasNode, canvasName } from "../../task/canvas.ts";
+import type { Catalogue, TaskManifest } from "../../task/catalogue.ts";
 import { encodeCall } from "../../task/codec.ts";
 import type { EnqueueGate, OutgoingJob } from "../../task/enqueue-hooks.ts";
 import type { Backend, PlacedJob } from "../backend.ts";
 import { checkCanvas, checkContinuations, checkInput, type PlainCall } from "../calls.ts";
-import type { TaskDirectory } from "../directory.ts";
+import { entryOf, type TaskDirectory } from "../directory.ts";
 import { toJson } from "./request.ts";
 import type { Transport } from "./transport.ts";
 
@@ -16,7 +15,7 @@ export interface EnqueueParts {
   transport: Transport;
   /** The tasks that were given; what they say is checked here, all else by the API. */
   catalogue: Catalogue | undefined;
-  directory: TaskDirectory;
+  tasks(): Promise<TaskManifest[]>;
   gate: EnqueueGate | undefined;
 }
 
@@ -34,22 +33,36 @@ interface Draft {
 }
 
 export function createEnqueuing(parts: EnqueueParts): Pick<Backend, "enqueue" | "start"> {
-  const { transport, catalogue, directory, gate } = parts;
+  const { transport, catalogue, tasks, gate } = parts;
+  const given: Pick<TaskDirectory, "get"> | undefined = catalogue && {
+    get: async (name) => entryOf(catalogue.get(name)),
+  };
+  let queues: Promise<Map<string, string>> | undefined;
 
   /** Refuses what does not fit, and makes the call one that may be sent twice. */
   async function draft({ task, input, options = {} }: PlainCall): Promise<Draft> {
     readJobOptions(task, options);
     readCallMeta(options);
-    if (catalogue !== undefined) {
-      checkInput(await directory.get(task), input);
-      await checkContinuations(directory, options);
+    if (given !== undefined) {
+      checkInput(await given.get(task), input);
+      await checkContinuations(given, options);
     }
     const known = options.id !== undefined || options.idempotencyKey !== undefined;
     return { task, input, options: known ? options : { ...options, id: crypto.randomUUID() } };
   }
 
+  /** Hooks are told it; "default" where the task is none that anybody knows, so that the API says so. */
+  async function queueOf(task: string): Promise<string> {
+    if (given !== undefined) return (await given.get(task)).queue;
+    queues ??= tasks().then((known) => new Map(known.map(({ name, queue }) => [name, queue])));
+    queues.catch(() => {
+      queues = undefined;
+    });
+    return (await queues).get(task) ?? "default";
+  }
+
   async function outgoing({ task, input, options }: Draft): Promise<OutgoingJob> {
-    const queue = options.queue ?? (await directory.get(task)).queue;
+    const queue = options.queue ?? (await queueOf(task));
     return { name: task, queue, data: encodeCall(input, readCallMeta(options)) };
   }
 
@@ -82,8 +95,8 @@ export function createEnqueuing(parts: EnqueueParts): Pick<Backend, "enqueue" | 
       });
     },
     async start(composition, options) {
-      if (catalogue !== undefined) await checkCanvas(directory, composition);
-      const checked = await draft({ task: canvas.name, input: composition, ...(options && { options }) });
+      if (given !== undefined) await checkCanvas(given, composition);
+      const checked = await draft({ task: canvasName, input: composition, ...(options && { options }) });
       const [placed] = await throughGate([checked], async ([ready = checked]) => {
         const body = { composition: ready.input as CanvasNode, options: toWire(ready).options };
         return [await transport.call(operations.start, { body }, { repeatable: true })];

@@ -17,7 +17,15 @@ const awayPause = 1000;
 export function createJobAccess({ call, stream, timeout }: Transport): JobAccess {
   return {
     snapshot: async (job) => (await call(operations.getJob, placeOf(job))) as JobSnapshot,
-    progress: (job, over) => stream(operations.followProgress, placeOf(job), over),
+    async *progress(job, over) {
+      let last = "";
+      for await (const progress of stream(operations.followProgress, placeOf(job), over)) {
+        // A stream that was cut begins again with the present progress.
+        const text = JSON.stringify(progress);
+        if (text !== last) yield progress;
+        last = text;
+      }
+    },
     async *events(job, since, over) {
       const { params, query } = placeOf(job);
       for await (const event of stream(operations.followJob, { params, query: { ...query, since } }, over)) {

@@ -52,6 +52,7 @@ export async function* readStream<O extends Operation>(
       for await (const { event, data } of connection.messages()) {
         failures = 0;
         if (event === "end") return;
+        if (event === "error") throw readRefusal(address, 200, data);
         const schema = operation.stream?.[event ?? "message"];
         // An event of a later version is none of ours.
         if (schema === undefined) continue;

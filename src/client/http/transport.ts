@@ -5,7 +5,7 @@ import { createWindow, pause } from "../../core/timers.ts";
 import { readAddress } from "../address.ts";
 import type { HttpClientOptions } from "../options.ts";
 import { type Answer, readAnswer } from "./answer.ts";
-import { unavailable } from "./away.ts";
+import { isAway, unavailable } from "./away.ts";
 import { type ApiRequest, createRequest, type Given } from "./request.ts";
 import { readStream, type Told } from "./stream.ts";
 
@@ -153,12 +153,12 @@ export function createTransport(options: HttpClientOptions): Transport {
 
 /** How long to wait before the request is sent again; undefined when it must not be. */
 function pauseAfter(
-  { retryAfter, lost = false, undone = false }: Exclude<Outcome, { answer: unknown }>,
+  { error, retryAfter, lost = false, undone = false }: Exclude<Outcome, { answer: unknown }>,
   { repeatable }: ApiRequest,
   attempt: number,
 ): number | undefined {
   const backoff = Math.min(longestPause, firstPause * 2 ** attempt) * (0.5 + Math.random() / 2);
   if (undone) return retryAfter ?? backoff;
-  if (!repeatable) return undefined;
+  if (!repeatable || !isAway(error)) return undefined;
   return retryAfter ?? (lost ? backoff : undefined);
 }

@@ -4,11 +4,11 @@ import { redisAddress, toRedisSettings, unavailable, withDeadline } from "../../
 import { type Asker, createAsker } from "../../queue/control.ts";
 import { createEventReader, type EventReader } from "../../queue/event-reader.ts";
 import { createJobEvents, type JobEvents } from "../../queue/events.ts";
-import { readManifests } from "../../queue/manifests.ts";
 import { createSender, type Sender } from "../../queue/sender.ts";
 import type { EnqueueGate } from "../../task/enqueue-hooks.ts";
-import { createDirectory, type TaskDirectory } from "../directory.ts";
+import type { TaskDirectory } from "../directory.ts";
 import { gateOf, type RedisClientOptions } from "../options.ts";
+import { createDirectory } from "./directory.ts";
 
 /** What a client's calls work with, once it is connected. */
 export interface ClientParts {
@@ -47,10 +47,7 @@ export function createConnection(options: RedisClientOptions): Connection {
     const reader = createEventReader(broker, onError);
     return {
       broker,
-      directory: createDirectory(
-        { list: () => readManifests(broker), address: broker.address },
-        options.catalogue,
-      ),
+      directory: createDirectory(broker, options.catalogue),
       reader,
       events: createJobEvents(reader),
       sender: createSender(broker),
