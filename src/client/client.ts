@@ -18,6 +18,7 @@ import type { JobHandle } from "./handle.ts";
 import { createInspect, type Inspect } from "./inspect.ts";
 import { endable } from "./iteration.ts";
 import { createReach } from "./reach.ts";
+import { createSearch, type Search } from "./search.ts";
 
 /** One call for {@link Client.enqueueMany}. */
 export type Call<Tasks extends TaskTypes, Name extends keyof Tasks = keyof Tasks> = {
@@ -62,6 +63,14 @@ export interface Client<Tasks extends TaskTypes> {
    */
   events(options?: { queues?: readonly QueueName[]; since?: EventCursor }): AsyncIterableIterator<LiveEvent>;
   readonly deadLetters: DeadLetters;
+  /**
+   * A part of the jobs that fit, over all queues and states: those that run first, then the nearest to now. It looks at
+   * jobs for a quarter of a second at most, so a part may hold few jobs or none and not be the last: go on with its
+   * `cursor` until that is null.
+   * @param query default: every job
+   * @throws LovageError `INPUT_INVALID`
+   */
+  readonly search: Search;
   /**
    * A workflow and what it called, as a tree.
    * @throws LovageError `JOB_NOT_FOUND`, `JOB_AMBIGUOUS`
@@ -115,6 +124,7 @@ export function createClient<Tasks extends TaskTypes>(options: ClientOptions): C
         yield* readFeed(broker, reader, { queues, since }, over);
       }),
     deadLetters: createDeadLetters(connection),
+    search: createSearch(reach),
     workflow: (id, { queue, ...treeOptions } = {}) =>
       bounded(async ({ broker }) =>
         readWorkflowTree(broker, queue ?? (await findQueue(broker, id)), id, treeOptions),

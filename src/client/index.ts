@@ -14,6 +14,7 @@ export type {
 export type { DeadLetterFilter, DeadState } from "../queue/dead-letters.ts";
 export type { Deduplication } from "../queue/deduplication.ts";
 export type { EnqueueOptions } from "../queue/enqueue-options.ts";
+export type { FoundJob, JobPage, JobQuery } from "../queue/found-job.ts";
 export type { EventCursor, JobChange, LiveEvent } from "../queue/live-event.ts";
 export type { CancelledMany, CancelManyOptions, JobFilter, Purged } from "../queue/queue-control.ts";
 export { type ListedJob, type OpenState, openStates } from "../queue/queue-jobs.ts";
@@ -39,3 +40,4 @@ export type { Control, LimitSwitch, WorkerQueueOptions } from "./control.ts";
 export type { DeadLetterPage, DeadLetters, ReplayCounts } from "./dead-letters.ts";
 export type { JobHandle } from "./handle.ts";
 export type { Inspect, ListOptions } from "./inspect.ts";
+export type { Search, SearchOptions } from "./search.ts";

@@ -1,5 +1,6 @@
 import type { Redis } from "ioredis";
 import { type RateLineCommand, rateLineScript } from "./rate-line-script.ts";
+import { type SearchCommands, searchScript } from "./search-script.ts";
 import { type SlotsCommand, slotsScript } from "./slots-script.ts";
 
 /** Where BullMQ keeps what is needed to let a parked job run again, in the order the scripts take it. */
@@ -171,10 +172,11 @@ const sources = {
   },
   ...slotsScript,
   ...rateLineScript,
+  ...searchScript,
 } as const;
 
 /** The scripts as commands of the client. */
-export interface ScriptCommands extends SlotsCommand, RateLineCommand {
+export interface ScriptCommands extends SlotsCommand, RateLineCommand, SearchCommands {
   lovageSetHeld(job: string, lock: string, token: string, field: string, value: string): Promise<number>;
   lovageLog(
     job: string,
