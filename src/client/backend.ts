@@ -1,5 +1,6 @@
 import type { Progress } from "../core/progress.ts";
 import type { EnqueueOptions } from "../queue/enqueue-options.ts";
+import type { JobPage, JobQuery } from "../queue/found-job.ts";
 import type { History, HistoryQuery } from "../queue/history-view.ts";
 import type { EventCursor, LiveEvent } from "../queue/live-event.ts";
 import type { JobSnapshot } from "../queue/snapshot.ts";
@@ -38,6 +39,8 @@ export interface Backend {
   tasks(): Promise<TaskManifest[]>;
   history(query: HistoryQuery | undefined): Promise<History>;
   readonly schedules: ScheduleAccess;
+  /** Of a query that was checked. */
+  search(query: JobQuery, options: { limit: number; cursor: string | undefined }): Promise<JobPage>;
   readonly inspect: Inspect;
   readonly control: Control;
   close(): Promise<void>;

@@ -13,6 +13,7 @@ import { createHandle, type JobHandle } from "./handle.ts";
 import { type Inspect, inspectMethods } from "./inspect.ts";
 import { endable } from "./iteration.ts";
 import { createSchedules, type Schedules } from "./schedules.ts";
+import { createSearch, type Search } from "./search.ts";
 import { through } from "./through.ts";
 
 /** One call for {@link Client.enqueueMany}. */
@@ -60,6 +61,14 @@ export interface Client<Tasks extends TaskTypes> {
   readonly deadLetters: DeadLetters;
   /** When tasks are called again and again. */
   readonly schedules: Schedules<Tasks>;
+  /**
+   * A part of the jobs that fit, over all queues and states: those that run first, then the nearest to now. It looks at
+   * jobs for a quarter of a second at most, so a part may hold few jobs or none and not be the last: go on with its
+   * `cursor` until that is null.
+   * @param query default: every job
+   * @throws LovageError `INPUT_INVALID`
+   */
+  readonly search: Search;
   /**
    * A workflow and what it called, as a tree.
    * @throws LovageError `JOB_NOT_FOUND`, `JOB_AMBIGUOUS`
@@ -114,6 +123,7 @@ export function createClientOver<Tasks extends TaskTypes>(open: () => Promise<Ba
       }),
     deadLetters: createDeadLetters(backend),
     schedules: createSchedules(backend),
+    search: createSearch(backend),
     workflow: async (id, { queue, ...options } = {}) => (await backend()).workflow(id, queue, options),
     tasks: async () => (await backend()).tasks(),
     history: async (query) => (await backend()).history(query),

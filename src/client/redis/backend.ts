@@ -1,6 +1,7 @@
 import { findQueue } from "../../queue/broker.ts";
 import { readFeed } from "../../queue/event-feed.ts";
 import { readHistory } from "../../queue/history.ts";
+import { searchJobs } from "../../queue/job-search.ts";
 import { forgetJob } from "../../queue/removal.ts";
 import { readSnapshot } from "../../queue/snapshot.ts";
 import { readWorkflowTree } from "../../queue/workflow-tree.ts";
@@ -54,6 +55,7 @@ export function createRedisBackend(options: RedisClientOptions): Backend {
     tasks: () => bounded((parts) => parts.directory.list()),
     history: (query) => bounded(({ broker }) => readHistory(broker, query)),
     schedules: createScheduleAccess(connection),
+    search: (query, options) => bounded(({ broker }) => searchJobs(broker, query, options)),
     inspect: createInspect(reach),
     control: createControl(reach),
     close: connection.close,
