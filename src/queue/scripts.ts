@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 import { type HistoryCommand, historyScript } from "./history-script.ts";
 import { type RateLineCommand, rateLineScript } from "./rate-line-script.ts";
+import { type ScheduleCommands, scheduleScripts } from "./schedule-scripts.ts";
 import { type SlotsCommand, slotsScript } from "./slots-script.ts";
 
 /** Where BullMQ keeps what is needed to let a parked job run again, in the order the scripts take it. */
@@ -173,10 +174,11 @@ const sources = {
   ...historyScript,
   ...slotsScript,
   ...rateLineScript,
+  ...scheduleScripts,
 } as const;
 
 /** The scripts as commands of the client. */
-export interface ScriptCommands extends HistoryCommand, SlotsCommand, RateLineCommand {
+export interface ScriptCommands extends HistoryCommand, SlotsCommand, RateLineCommand, ScheduleCommands {
   lovageSetHeld(job: string, lock: string, token: string, field: string, value: string): Promise<number>;
   lovageLog(
     job: string,
