@@ -21,6 +21,7 @@ import { createInspect, type Inspect } from "./inspect.ts";
 import { endable } from "./iteration.ts";
 import { createReach } from "./reach.ts";
 import { createSchedules, type Schedules } from "./schedules.ts";
+import { createSearch, type Search } from "./search.ts";
 
 /** One call for {@link Client.enqueueMany}. */
 export type Call<Tasks extends TaskTypes, Name extends keyof Tasks = keyof Tasks> = {
@@ -67,6 +68,14 @@ export interface Client<Tasks extends TaskTypes> {
   readonly deadLetters: DeadLetters;
   /** When tasks are called again and again. */
   readonly schedules: Schedules<Tasks>;
+  /**
+   * A part of the jobs that fit, over all queues and states: those that run first, then the nearest to now. It looks at
+   * jobs for a quarter of a second at most, so a part may hold few jobs or none and not be the last: go on with its
+   * `cursor` until that is null.
+   * @param query default: every job
+   * @throws LovageError `INPUT_INVALID`
+   */
+  readonly search: Search;
   /**
    * A workflow and what it called, as a tree.
    * @throws LovageError `JOB_NOT_FOUND`, `JOB_AMBIGUOUS`
@@ -126,6 +135,7 @@ export function createClient<Tasks extends TaskTypes>(options: ClientOptions): C
       }),
     deadLetters: createDeadLetters(connection),
     schedules: createSchedules(connection),
+    search: createSearch(reach),
     workflow: (id, { queue, ...treeOptions } = {}) =>
       bounded(async ({ broker }) =>
         readWorkflowTree(broker, queue ?? (await findQueue(broker, id)), id, treeOptions),

@@ -14,6 +14,7 @@ export type {
 export type { DeadLetterFilter, DeadState } from "../queue/dead-letters.ts";
 export type { Deduplication } from "../queue/deduplication.ts";
 export type { EnqueueOptions } from "../queue/enqueue-options.ts";
+export type { FoundJob, JobPage, JobQuery } from "../queue/found-job.ts";
 export {
   type History,
   type HistoryPoint,
@@ -55,3 +56,4 @@ export type { DeadLetterPage, DeadLetters, ReplayCounts } from "./dead-letters.t
 export type { JobHandle } from "./handle.ts";
 export type { Inspect, ListOptions } from "./inspect.ts";
 export type { BackfilledTime, Schedules } from "./schedules.ts";
+export type { Search, SearchOptions } from "./search.ts";

@@ -5,6 +5,7 @@ import type { AuditLog } from "../queue/audit-log.ts";
 import type { LoginThrottle } from "../queue/login-throttle.ts";
 import { serveAssets } from "./assets.ts";
 import type { Audit } from "./audit.ts";
+import { boardPages } from "./board.ts";
 import { protectFromForgery } from "./csrf.ts";
 import type { DashboardOptions } from "./dashboard.ts";
 import { answerError } from "./error-page.ts";
@@ -71,6 +72,7 @@ export function createApp(parts: AppParts): Express {
     workerPages,
     rayPages,
     chartPages,
+    boardPages,
   ])
     app.use(pages(parts, audit));
   app.use((request) => {

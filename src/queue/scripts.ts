@@ -2,6 +2,7 @@ import type { Redis } from "ioredis";
 import { type HistoryCommand, historyScript } from "./history-script.ts";
 import { type RateLineCommand, rateLineScript } from "./rate-line-script.ts";
 import { type ScheduleCommands, scheduleScripts } from "./schedule-scripts.ts";
+import { type SearchCommands, searchScript } from "./search-script.ts";
 import { type SlotsCommand, slotsScript } from "./slots-script.ts";
 
 /** Where BullMQ keeps what is needed to let a parked job run again, in the order the scripts take it. */
@@ -175,10 +176,16 @@ const sources = {
   ...slotsScript,
   ...rateLineScript,
   ...scheduleScripts,
+  ...searchScript,
 } as const;
 
 /** The scripts as commands of the client. */
-export interface ScriptCommands extends HistoryCommand, SlotsCommand, RateLineCommand, ScheduleCommands {
+export interface ScriptCommands
+  extends HistoryCommand,
+    SlotsCommand,
+    RateLineCommand,
+    ScheduleCommands,
+    SearchCommands {
   lovageSetHeld(job: string, lock: string, token: string, field: string, value: string): Promise<number>;
   lovageLog(
     job: string,
