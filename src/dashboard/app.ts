@@ -13,6 +13,7 @@ import { takeFlash } from "./flash.ts";
 import { requireLogin } from "./gate.ts";
 import type { Live } from "./live.ts";
 import { loginPages } from "./login.ts";
+import { auditPages } from "./pages/audit.ts";
 import { chartPages } from "./pages/charts.ts";
 import { jobPages } from "./pages/jobs.ts";
 import { overviewPages } from "./pages/overview.ts";
@@ -75,6 +76,7 @@ export function createApp(parts: AppParts): Express {
     boardPages,
   ])
     app.use(pages(parts, audit));
+  app.use(auditPages(parts.auditLog));
   app.use((request) => {
     throw new LovageError("NOT_FOUND", `there is no page ${request.path}`, { hint: "see the navigation" });
   });
