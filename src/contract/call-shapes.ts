@@ -19,9 +19,8 @@ const Metadata = z
   .record(z.string().max(200), z.unknown())
   .meta({ description: "Kept with the job; up to 16 KiB of JSON" });
 
-/** What calls of a workflow's or a composition's may ask for. */
-const callOptions = {
-  delay: Duration.optional(),
+/** What every call may ask for, wherever it is made. */
+export const sharedOptions = {
   priority: z.number().int().min(0).max(9).optional().meta({ description: "0 (the default) is first" }),
   queue: Queue.optional(),
   attempts: z.number().int().min(1).max(1000).optional(),
@@ -36,11 +35,12 @@ const callOptions = {
 };
 
 export const CallOptions = z
-  .strictObject({ ...callOptions, expires: Duration.optional() })
+  .strictObject({ ...sharedOptions, delay: Duration.optional(), expires: Duration.optional() })
   .meta({ id: "CallOptions" });
 
 const startOptions = {
-  ...callOptions,
+  ...sharedOptions,
+  delay: Duration.optional(),
   at: z.iso
     .datetime({ offset: true })
     .optional()

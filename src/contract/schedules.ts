@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { sharedOptions } from "./call-shapes.ts";
 import { JobPlace } from "./job-shapes.ts";
 import { operation } from "./operation.ts";
 import { Anything, Duration, Moment, TaskName, whole } from "./shapes.ts";
@@ -38,23 +39,40 @@ export const ScheduleView = z
   .meta({ id: "ScheduleView" });
 
 const definition = {
-  task: TaskName,
-  input: Anything.optional(),
+  ...sharedOptions,
+  expires: Duration.optional(),
   description: z.string().max(1000).optional(),
-  every: Duration.optional().meta({ description: "Either this or `cron`" }),
-  cron: z.string().min(1).max(200).optional(),
-  timeZone: z.string().min(1).max(100).optional().meta({ description: "Of `cron`, as in Europe/Berlin" }),
-  starts: Moment.optional(),
-  ends: Moment.optional(),
-  limit: z.number().int().min(1).max(1_000_000_000).optional(),
+  every: Duration.optional().meta({ description: "Either this, from a second on, or `cron`" }),
+  cron: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .meta({ description: "Five or six fields, seconds first", examples: ["0 3 * * *"] }),
+  timeZone: z.string().min(1).max(100).optional().meta({ description: 'Of `cron`. Default "UTC"' }),
+  start: Moment.optional().meta({ description: "No time lies before it" }),
+  end: Moment.optional().meta({ description: "No time lies after it" }),
+  limit: z
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000_000)
+    .optional()
+    .meta({ description: "How often it fires in all" }),
   jitter: Duration.optional(),
+  input: Anything.optional().meta({ description: "Of its jobs. Default `{}`" }),
   overlap: Overlap.optional(),
   missed: z.union([z.enum(["skip", "once"]), z.strictObject({ within: Duration })]).optional(),
 };
 
 export const ScheduleDefinition = z
-  .strictObject({ name: ScheduleName, ...definition })
+  .strictObject({
+    task: TaskName,
+    name: ScheduleName.optional().meta({ description: "Default: the task's name" }),
+    ...definition,
+  })
   .meta({ id: "ScheduleDefinition" });
+/** Replaces all of what it says. */
 export const ScheduleChange = z.strictObject(definition).meta({ id: "ScheduleChange" });
 
 const Name = z.strictObject({ name: ScheduleName });
@@ -138,7 +156,8 @@ export const schedules = {
     params: Name,
     body: z.strictObject({ note: z.string().max(1000).optional() }),
     bodyOptional: true,
-    status: 204,
+    status: 200,
+    answer: ScheduleView,
     errors: ["SCHEDULE_NOT_FOUND"],
   }),
   resumeSchedule: operation({
@@ -148,22 +167,30 @@ export const schedules = {
     path: "/schedules/{name}/resume",
     scope: "control",
     params: Name,
-    status: 204,
+    status: 200,
+    answer: ScheduleView,
     errors: ["SCHEDULE_NOT_FOUND"],
   }),
   runSchedule: operation({
     summary: "Enqueue a schedule's job now",
+    description:
+      "Whatever its overlap policy says. Another input needs the scope to enqueue its task as well.",
     tag: "schedules",
     method: "post",
     path: "/schedules/{name}/run",
     scope: "control",
     params: Name,
+    body: z.strictObject({
+      input: Anything.optional().meta({ description: "Instead of the schedule's own" }),
+    }),
+    bodyOptional: true,
     status: 201,
     answer: JobPlace,
     errors: [...asked, "SCHEDULE_NOT_FOUND"],
   }),
   backfillSchedule: operation({
-    summary: "Enqueue the jobs of a schedule's times in a range",
+    summary: "Enqueue the jobs of a schedule's times in a range that has passed, up to 1000",
+    description: "A time whose job is still there gets no second one.",
     tag: "schedules",
     method: "post",
     path: "/schedules/{name}/backfill",
@@ -171,7 +198,17 @@ export const schedules = {
     params: Name,
     body: z.strictObject({ from: Moment, to: Moment, dryRun: z.boolean().optional() }),
     status: 200,
-    answer: z.object({ times: z.array(Moment), jobs: z.array(JobPlace) }).meta({ id: "Backfilled" }),
+    answer: z
+      .object({
+        times: z.array(
+          z.object({
+            at: Moment,
+            job: z.object({ id: z.string(), queue: z.string() }),
+            existing: z.boolean().meta({ description: "The job was there already" }),
+          }),
+        ),
+      })
+      .meta({ id: "Backfilled" }),
     errors: [...asked, "SCHEDULE_NOT_FOUND"],
   }),
 };

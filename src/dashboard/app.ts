@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import express, { type Express, type RequestHandler } from "express";
+import { apiRoot } from "../contract/index.ts";
 import { LovageError } from "../core/errors.ts";
 import type { AuditLog } from "../queue/audit-log.ts";
 import type { LoginThrottle } from "../queue/login-throttle.ts";
+import { createApi } from "./api/router.ts";
 import { serveAssets } from "./assets.ts";
 import type { Audit } from "./audit.ts";
 import { boardPages } from "./board.ts";
@@ -13,6 +15,7 @@ import { takeFlash } from "./flash.ts";
 import { requireLogin } from "./gate.ts";
 import type { Live } from "./live.ts";
 import { loginPages } from "./login.ts";
+import { auditPages } from "./pages/audit.ts";
 import { chartPages } from "./pages/charts.ts";
 import { jobPages } from "./pages/jobs.ts";
 import { overviewPages } from "./pages/overview.ts";
@@ -55,7 +58,8 @@ export function createApp(parts: AppParts): Express {
     response.locals["version"] = parts.version;
     next();
   });
-  // Whatever asks for credentials of its own at each request, the API above all, comes here: it has no session.
+  // It asks for credentials at each request: an API key's, or a login's.
+  app.use(apiRoot, createApi({ ...parts, session: [parts.session, identify(users)] }));
 
   app.use(parts.session, identify(users));
   app.use(loginPages({ users, throttle: parts.throttle, audit, onLogout: live.end }));
@@ -75,6 +79,7 @@ export function createApp(parts: AppParts): Express {
     boardPages,
   ])
     app.use(pages(parts, audit));
+  app.use(auditPages(parts.auditLog));
   app.use((request) => {
     throw new LovageError("NOT_FOUND", `there is no page ${request.path}`, { hint: "see the navigation" });
   });

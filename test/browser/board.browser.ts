@@ -41,7 +41,7 @@ test("the three queues are there, in our colours, with a way back", async () => 
 
 test("a job is added by a form that is checked, and shows its input and the way to its own page", async () => {
   const page = await openBoard("operator", "/queue/default", { dark: true });
-  await page.locator("button[aria-haspopup=menu]").last().click();
+  await page.locator("main button[aria-haspopup=menu]").first().click();
   await shoot(page, "board-actions");
   await page.getByText("Add job").click();
   await page.locator(".cm-content").first().waitFor();

@@ -8,6 +8,7 @@ import { createDeadLetterAccess } from "./dead-letters.ts";
 import { createEnqueuing } from "./enqueuing.ts";
 import { createInspect } from "./inspect.ts";
 import { createJobAccess } from "./jobs.ts";
+import { createScheduleAccess } from "./schedules.ts";
 import { createTransport } from "./transport.ts";
 
 /** The HTTP API of a dashboard. Types of the contract are those of Redis' side, apart from what JSON cannot tell apart. */
@@ -38,6 +39,12 @@ export function createHttpBackend(options: HttpClientOptions): Backend {
     },
     tasks,
     history: ({ span, queue, task } = {}) => call(operations.getHistory, { query: { span, queue, task } }),
+    schedules: createScheduleAccess(transport),
+    search: ({ states, ...query }, { limit, cursor }) => {
+      const { id, task, queue, tag, code, worker, since, until, text } = query;
+      const asked = { id, task, queue, tag, code, worker, since, until, text };
+      return call(operations.search, { query: { ...asked, state: states && [...states], limit, cursor } });
+    },
     inspect: createInspect(transport),
     control: createControl(transport),
     close: async () => transport.close(),

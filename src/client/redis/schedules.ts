@@ -17,6 +17,7 @@ import {
 import { readSchedule as checkSchedule, type ScheduleOptions } from "../../task/schedule.ts";
 import { timesBetween } from "../../task/schedule-times.ts";
 import { checkContinuations, checkInput } from "../calls.ts";
+import { toMoment } from "../moments.ts";
 import type { ScheduleAccess } from "../schedules.ts";
 import type { ClientParts, Connection } from "./connection.ts";
 
@@ -167,17 +168,11 @@ function nextTimes(record: ScheduleRecord, now: number, count: number): Date[] {
 }
 
 function readRange(from: Date | string, to: Date | string, now: number): { from: number; to: number } {
-  const range = { from: readMoment("from", from), to: readMoment("to", to) };
+  const range = { from: toMoment("from", from).getTime(), to: toMoment("to", to).getTime() };
   if (range.to < range.from) throw refused("to", String(to), "it lies before the beginning");
   if (range.to > now)
     throw refused("to", String(to), "it lies in the future; those times come by themselves");
   return range;
-}
-
-function readMoment(field: string, moment: Date | string): number {
-  const at = new Date(moment).getTime();
-  if (!Number.isNaN(at)) return at;
-  throw refused(field, String(moment), 'use a Date or a text such as "2027-01-31T08:00:00Z"');
 }
 
 async function existing({ redis, keys }: Broker, queue: string, ids: readonly string[]): Promise<boolean[]> {

@@ -1,7 +1,6 @@
 import type { Scope } from "../../contract/index.ts";
 import { LovageError } from "../../core/errors.ts";
-import type { ApiKey } from "../../queue/api-keys.ts";
-import { defaultApiRate } from "../../queue/api-keys.ts";
+import { type ApiKey, defaultApiRate } from "../../queue/api-keys.ts";
 import { builtinPrefix } from "../../task/builtin.ts";
 import { allows, type Viewer } from "../viewer.ts";
 
@@ -70,6 +69,6 @@ export function viewerCaller(viewer: Viewer): Caller {
 /** Lovage's own tasks run whatever task their input names, so only who may enqueue every task may enqueue them. */
 function fits(pattern: string, task: string): boolean {
   if (task.startsWith(builtinPrefix)) return pattern === "*";
-  const parts = pattern.split("*").map((part) => RegExp.escape(part));
+  const parts = pattern.split("*").map((part) => part.replaceAll(".", "\\."));
   return new RegExp(`^${parts.join(".*")}$`).test(task);
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JobHandle } from "../../client/index.ts";
-import { isEnded } from "../../core/states.ts";
+import type { Progress } from "../../core/progress.ts";
+import { isEnded, type JobState } from "../../core/states.ts";
 import type { Broker } from "../../queue/broker.ts";
 import { decodeCursor } from "../../queue/event-cursor.ts";
 import type { LiveEvent } from "../../queue/live-event.ts";
@@ -67,14 +68,24 @@ function mapped<T, U>(source: AsyncIterableIterator<T>, map: (value: T) => U): A
   };
 }
 
-async function* followLog(broker: Broker, job: JobHandle, from: number, signal: AbortSignal) {
+interface End {
+  event: "end";
+  data: { state: JobState };
+}
+
+async function* followLog(
+  broker: Broker,
+  job: JobHandle,
+  from: number,
+  signal: AbortSignal,
+): AsyncGenerator<{ id: string; data: { line: string } } | End> {
   for (let next = from; !signal.aborted; ) {
     // The state is read before the log: what was written until the end is then in the log that is read after.
     const state = await job.state();
     const part = await readLog(broker, job.queue, job.id, next);
     for (const [index, line] of part.lines.entries()) yield { id: String(part.from + index), data: { line } };
     next = part.next;
-    if (isEnded(state)) return yield { event: "end" as const, data: { state } };
+    if (isEnded(state)) return yield { event: "end", data: { state } };
     await sleep(logInterval, undefined, { signal }).catch(() => {});
   }
 }
@@ -82,7 +93,7 @@ async function* followLog(broker: Broker, job: JobHandle, from: number, signal: 
 /** The present progress first, then what comes, and how the job ended. */
 function progressOf(job: JobHandle, since: string | undefined) {
   const events = job.events(given({ since }));
-  const told = (async function* () {
+  const told = (async function* (): AsyncGenerator<{ id?: string; data: Progress } | End, void> {
     // Asked for first: what happens while the job is looked at is then not missed.
     let next = events.next();
     const { progress } = await job.snapshot();
@@ -91,7 +102,7 @@ function progressOf(job: JobHandle, since: string | undefined) {
       const { done, value: event } = await next;
       if (done === true) return;
       if (event.type === "progress") yield { id: event.cursor, data: event.progress };
-      else if (isEnd(event.type)) return yield { event: "end" as const, data: { state: event.type } };
+      else if (isEnd(event.type)) return yield { event: "end", data: { state: event.type } };
       next = events.next();
     }
   })();

@@ -6,6 +6,7 @@ import type { Audit } from "../audit.ts";
 import type { DashboardParts } from "../parts.ts";
 import { noteAction } from "./audited.ts";
 import { authenticate, callerOf, requireAccept, requireScope } from "./authentication.ts";
+import { createDocs } from "./docs.ts";
 import { createHandlers } from "./handlers.ts";
 import { type Asked, type Handler, Pending, type StreamEvent } from "./operation-types.ts";
 import { answerProblem } from "./problem.ts";
@@ -36,6 +37,7 @@ export function createApi(parts: ApiParts): Router {
       answer(id, operation, handlers[id] as Handler<Operation>),
     );
   }
+  router.use(createDocs(parts, known, parts.session));
   router.use(...known, answerOther);
   router.use(answerProblem(parts.logger));
   return router;
