@@ -91,6 +91,23 @@ export function readCallMeta(options: EnqueueOptions): CallMeta {
   };
 }
 
+/** @throws LovageError `INPUT_INVALID` */
+export function readIdempotencyKey(asked: NonNullable<EnqueueOptions["idempotencyKey"]>): {
+  key: string;
+  /** Milliseconds. */
+  lifetime: number;
+} {
+  const { key, lifetime = "1d" } = typeof asked === "string" ? { key: asked } : asked;
+  if (typeof key !== "string" || key.length < 1 || key.length > 500) {
+    throw new LovageError("INPUT_INVALID", "the idempotencyKey is no text of 1 to 500 characters", {
+      field: "idempotencyKey",
+      value: key,
+      hint: "use what names the call on the caller's side, such as an order's number",
+    });
+  }
+  return { key, lifetime: Math.max(1, Math.ceil(toMilliseconds(lifetime, "idempotencyKey.lifetime"))) };
+}
+
 function readDelay({ delay, at }: EnqueueOptions): number | undefined {
   if (at === undefined) return delay === undefined ? undefined : toMilliseconds(delay, "delay");
   if (delay !== undefined) throw refused("at", at, "give either at or delay");

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { inject } from "vitest";
-import { type Client, createClient, type RedisClientOptions } from "#client";
+import { type Client, type ClientOptions, createClient } from "#client";
 import type { Catalogue } from "#task";
 import { createLogger } from "../../src/observe/logger.ts";
 import { type Broker, openBroker } from "../../src/queue/broker.ts";
@@ -26,6 +26,8 @@ export interface World {
   readonly redis: { url: string; prefix: string };
   readonly broker: Broker;
   readonly client: Client<TestTasks>;
+  /** Another client; the test closes it. */
+  connect(options?: CommonClientOptions): Client<TestTasks>;
   readonly datasetsDir: string;
   /** A worker inside this process. */
   worker(options?: WorkerSettings): Promise<RunningWorker>;
@@ -71,10 +73,15 @@ const retention = {
   logLines: 100,
 };
 
+/** What a client's options are on either side. */
+export type CommonClientOptions = Pick<ClientOptions, "catalogue" | "timeout" | "hooks" | "onError">;
+
 export interface WorldOptions {
   redisUrl?: string;
   rayAddress?: string;
-  client?: Partial<RedisClientOptions>;
+  client?: CommonClientOptions;
+  /** Whether the tasks lie in Redis as if a worker had run, for sides that have no catalogue. Default: yes. */
+  published?: boolean;
 }
 
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
@@ -82,7 +89,8 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const redis = { url: options.redisUrl ?? inject("redisUrl"), prefix };
   const rayAddress = options.rayAddress ?? inject("rayAddress");
   const broker = await openBroker({ redis });
-  const client = createClient<TestTasks>({ redis, catalogue: testCatalogue, ...options.client });
+  const connect = (asked: CommonClientOptions = {}) => createClient<TestTasks>({ redis, ...asked });
+  const client = connect({ catalogue: testCatalogue, ...options.client });
   const folder = mkdtempSync(join(tmpdir(), "lovage-world-"));
   const programs = testPrograms();
   const running: RunningWorker[] = [];
@@ -92,6 +100,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     redis,
     broker,
     client,
+    connect,
     datasetsDir: folder,
     async worker(settings = {}) {
       const logger = await createLogger({ level: "silent", format: "json" });

@@ -4,6 +4,7 @@ import type { JobSnapshot } from "../../queue/snapshot.ts";
 import type { QueueName } from "../../task/definition.ts";
 import type { PlacedJob } from "../backend.ts";
 import type { AskedReplay, DeadLetterAccess, DeadLetterPage } from "../dead-letters.ts";
+import { checkCallOptions, toWireOptions } from "./call-options.ts";
 import type { Transport } from "./transport.ts";
 
 /** How many dead letters a walk reads at once. */
@@ -26,8 +27,18 @@ export function createDeadLetterAccess({ call }: Transport): DeadLetterAccess {
     return { jobs: jobs as JobSnapshot[], cursor: next ?? undefined };
   }
 
-  async function replay(id: string, queue: string | undefined, asked: AskedReplay): Promise<PlacedJob> {
-    const body = { ...asked, queue: queue as QueueName } as never;
+  async function replay(
+    id: string,
+    queue: string | undefined,
+    { options, ...asked }: AskedReplay,
+  ): Promise<PlacedJob> {
+    // The task is the dead job's own, and its name is in none of what is checked here.
+    if (options !== undefined) checkCallOptions("", options);
+    const body = {
+      ...asked,
+      queue: queue as QueueName | undefined,
+      options: options && toWireOptions(options),
+    };
     // The same call gives the same job, unless it asks for another one.
     return call(operations.replayJob, { params: { id }, body }, { repeatable: asked.again !== true });
   }

@@ -1,5 +1,5 @@
 import { operations } from "../../contract/index.ts";
-import { type EnqueueOptions, readCallMeta, readJobOptions } from "../../queue/enqueue-options.ts";
+import { type EnqueueOptions, readCallMeta } from "../../queue/enqueue-options.ts";
 import { type CanvasNode, canvasName } from "../../task/canvas.ts";
 import type { Catalogue, TaskManifest } from "../../task/catalogue.ts";
 import { encodeCall } from "../../task/codec.ts";
@@ -7,6 +7,7 @@ import type { EnqueueGate, OutgoingJob } from "../../task/enqueue-hooks.ts";
 import type { Backend, PlacedJob } from "../backend.ts";
 import { checkCanvas, checkContinuations, checkInput, type PlainCall } from "../calls.ts";
 import { entryOf, type TaskDirectory } from "../directory.ts";
+import { checkCallOptions, toWireOptions } from "./call-options.ts";
 import { toJson } from "./request.ts";
 import type { Transport } from "./transport.ts";
 
@@ -41,8 +42,7 @@ export function createEnqueuing(parts: EnqueueParts): Pick<Backend, "enqueue" | 
 
   /** Refuses what does not fit, and makes the call one that may be sent twice. */
   async function draft({ task, input, options = {} }: PlainCall): Promise<Draft> {
-    readJobOptions(task, options);
-    readCallMeta(options);
+    checkCallOptions(task, options);
     if (given !== undefined) {
       checkInput(await given.get(task), input);
       await checkContinuations(given, options);
@@ -108,19 +108,8 @@ export function createEnqueuing(parts: EnqueueParts): Pick<Backend, "enqueue" | 
 
 type WireCall = ReturnType<typeof toWire>;
 
-/** The call by the API's schema: it knows moments as ISO 8601 only, and no keys but those of JSON. */
 function toWire({ task, input, options }: Draft) {
-  const { at, expires, tags, ...rest } = options;
-  return {
-    task,
-    input,
-    options: {
-      ...rest,
-      ...(tags !== undefined && { tags: [...tags] }),
-      ...(at !== undefined && { at: new Date(at).toISOString() }),
-      ...(expires !== undefined && { expires: expires instanceof Date ? expires.toISOString() : expires }),
-    },
-  };
+  return { task, input, options: toWireOptions(options) };
 }
 
 /** @returns as few parts as the API takes */
