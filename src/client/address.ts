@@ -21,7 +21,7 @@ export function readAddress({ url, apiKey, insecure = false }: HttpClientOptions
     throw refused(
       "url",
       `over plain http anybody between here and ${parsed.host} can read the API key`,
-      "use https, or `insecure: true` on a network that is trusted",
+      "use https, or on a network that is trusted `insecure: true` (LOVAGE_INSECURE=true)",
     );
   }
   // What a header cannot hold would be told, key and all, by whoever sends it.

@@ -53,6 +53,7 @@ export async function createHttpWorld(
     apiKey,
     client,
     connect,
+    variables: { LOVAGE_URL: url, LOVAGE_API_KEY: apiKey },
     async close() {
       await client.close();
       await world.close();

@@ -28,6 +28,8 @@ export interface World {
   readonly client: Client<TestTasks>;
   /** Another client; the test closes it. */
   connect(options?: CommonClientOptions): Client<TestTasks>;
+  /** What the environment of a command says to reach it. */
+  readonly variables: Readonly<Record<string, string>>;
   readonly datasetsDir: string;
   /** A worker inside this process. */
   worker(options?: WorkerSettings): Promise<RunningWorker>;
@@ -101,6 +103,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     broker,
     client,
     connect,
+    variables: { REDIS_URL: redis.url, REDIS_PREFIX: prefix },
     datasetsDir: folder,
     async worker(settings = {}) {
       const logger = await createLogger({ level: "silent", format: "json" });

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import type * as z from "zod";
 import { Problem } from "../../contract/index.ts";
 import type { Operation } from "../../contract/operation.ts";
 import { LovageError } from "../../core/errors.ts";
@@ -32,8 +32,8 @@ export function readAnswer(operation: Operation, address: string, response: Resp
   if (response.ok && schema !== undefined) {
     const answer = schema.safeDecode(json as never);
     if (answer.success) return answer.data;
-    const fault = json === undefined ? excerptOf(text) : z.prettifyError(answer.error);
-    throw foreign(address, status, `which does not fit ${operation.path}: ${fault}`);
+    const fault = json === undefined ? text : faultsOf(answer.error);
+    throw foreign(address, status, `which does not fit ${operation.path}: ${excerptOf(fault)}`);
   }
   throw readRefusal(address, status, text);
 }
@@ -56,6 +56,10 @@ function foreign(address: string, status: number, what: string): LovageError {
       ? "it leads elsewhere, and a key is not carried there: give the address it leads to"
       : "is this the address of a Lovage dashboard, and of the same version as this client?",
   });
+}
+
+function faultsOf({ issues }: z.ZodError): string {
+  return issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; ");
 }
 
 function excerptOf(text: string): string {
