@@ -5,6 +5,7 @@ import { createHttpBackend } from "./backend.ts";
 
 export { errorCodes, LovageError } from "../../core/errors.ts";
 export { jobStates } from "../../core/states.ts";
+export { historySpans } from "../../queue/history-view.ts";
 export { openStates } from "../../queue/queue-jobs.ts";
 export { chain, chord, chunks, group, map, signature } from "../../task/canvas.ts";
 export type * from "../index.ts";

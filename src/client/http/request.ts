@@ -38,9 +38,9 @@ export function createRequest(
 ): ApiRequest {
   const { params = {}, query = {}, body } = given as AnyGiven;
   const place = path.replace(/\{(\w+)\}/g, (_all, name: string) => encodeURIComponent(String(params[name])));
-  const search = new URLSearchParams(
-    Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, toText(value)]])),
-  );
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query))
+    if (value !== undefined) search.append(name, toText(value));
   return {
     url: `${address}${apiRoot}${place}${search.size > 0 ? `?${search}` : ""}`,
     method: method.toUpperCase(),
