@@ -24,7 +24,8 @@ export async function runDashboard(
     onWaiting: (reason) => logger.warn({ reason }, "waiting for Redis"),
     onError,
   });
-  const client = createClient({ redis: config.redis, onError });
+  // Clients of the API wait for 10 s unless told otherwise: they shall hear why there is no answer.
+  const client = createClient({ redis: config.redis, timeout: "8s", onError });
   const cluster = openClusterDoor(config);
   const dashboard = createDashboard({
     client,
