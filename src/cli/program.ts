@@ -12,6 +12,7 @@ import { toCoded } from "./error-report.ts";
 import { addEventsCommand } from "./events.ts";
 import { exitCodeOf, exitCodes, exitCodesHelp } from "./exit-codes.ts";
 import { addInspectCommands } from "./inspect.ts";
+import { addKeyCommands } from "./keys.ts";
 import { addLogsCommand } from "./logs.ts";
 import { addRayCommands } from "./ray.ts";
 import { addResultCommand } from "./result.ts";
@@ -66,6 +67,7 @@ export async function runCli(argv: readonly string[], doors: CliDoors): Promise<
   addControlCommands(program, run, doors);
   addTopCommand(program, run, doors);
   addRayCommands(program, run, doors);
+  addKeyCommands(program, run, doors);
 
   try {
     await program.parseAsync([...argv], { from: "user" });
