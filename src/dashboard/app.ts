@@ -18,6 +18,7 @@ import { loginPages } from "./login.ts";
 import { auditPages } from "./pages/audit.ts";
 import { chartPages } from "./pages/charts.ts";
 import { jobPages } from "./pages/jobs.ts";
+import { keyPages } from "./pages/keys.ts";
 import { overviewPages } from "./pages/overview.ts";
 import { rayPages } from "./pages/ray.ts";
 import { schedulePages } from "./pages/schedules.ts";
@@ -76,6 +77,7 @@ export function createApp(parts: AppParts): Express {
     workerPages,
     rayPages,
     chartPages,
+    keyPages,
     boardPages,
   ])
     app.use(pages(parts, audit));
