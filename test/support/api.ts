@@ -1,3 +1,4 @@
+import { createParser } from "eventsource-parser";
 import { createApiKeys, type NewApiKey } from "../../src/queue/api-keys.ts";
 import type { DashboardWorld } from "./dashboard-world.ts";
 
@@ -62,5 +63,60 @@ export async function read(response: Response): Promise<ApiAnswer> {
     status: response.status,
     headers: response.headers,
     body: json && text !== "" ? JSON.parse(text) : text,
+  };
+}
+
+export interface SseEvent {
+  event: string | undefined;
+  id: string | undefined;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into it as they expect it
+  data: any;
+}
+
+/** A stream of server-sent events, read as far as a test asks for. */
+export interface SseStream {
+  readonly response: Response;
+  /** Undefined when the stream has ended. */
+  next(): Promise<SseEvent | undefined>;
+  rest(): Promise<SseEvent[]>;
+  /** As a caller that goes away. */
+  cut(): Promise<void>;
+}
+
+export async function openStream(
+  api: ApiCaller,
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<SseStream> {
+  const gone = new AbortController();
+  const response = await api.fetch(path, { headers, signal: gone.signal });
+  if (response.status !== 200) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+  const waiting: SseEvent[] = [];
+  const parser = createParser({
+    onEvent: ({ event, id, data }) => waiting.push({ event, id, data: JSON.parse(data) }),
+  });
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+  const decoder = new TextDecoder();
+  const next = async () => {
+    for (;;) {
+      const event = waiting.shift();
+      if (event !== undefined) return event;
+      const { done, value } = await reader.read();
+      if (done) return undefined;
+      parser.feed(decoder.decode(value, { stream: true }));
+    }
+  };
+  return {
+    response,
+    next,
+    async rest() {
+      const events: SseEvent[] = [];
+      for (let event = await next(); event !== undefined; event = await next()) events.push(event);
+      return events;
+    },
+    async cut() {
+      gone.abort();
+      await reader.closed.catch(() => {});
+    },
   };
 }
