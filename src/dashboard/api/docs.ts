@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import express, { type Request, type RequestHandler, type Response, Router } from "express";
 import { errorCodes } from "../../core/errors.ts";
+import { protectFromForgery } from "../csrf.ts";
 import { requireLogin } from "../gate.ts";
 import { html, renderDocument } from "../html.ts";
 import type { DashboardParts } from "../parts.ts";
@@ -33,7 +34,7 @@ export function createDocs(
     response.type("json").send(await document());
   });
   // A person without a login is led to it.
-  router.get("/docs", ...login, requireLogin, showApi);
+  router.get("/docs", ...login, requireLogin, protectFromForgery, showApi);
   router.get("/docs/errors", ...login, requireLogin, showErrors);
   for (const [path, file] of Object.entries(files)) router.use(`/docs/${path}`, express.static(file));
   return router;
