@@ -33,6 +33,8 @@ export interface Keys {
   readonly workers: string;
   /** Hash: the limits that operators set for tasks, instead of those of their definitions. */
   readonly limits: string;
+  /** What tells this Redis from every other. */
+  readonly redisId: string;
   /** Sorted set of all schedules by the moment at which each is due. */
   readonly schedules: string;
   /** Hash of one schedule. */
@@ -78,6 +80,7 @@ export function createKeys(prefix: string): Keys {
     cancellations: `${prefix}:cancellations`,
     workers: `${prefix}:workers`,
     limits: `${prefix}:limits`,
+    redisId: `${prefix}:redis-id`,
     schedules: `${prefix}:schedules`,
     schedule: (name) => `${prefix}:schedule:${name}`,
     schedulesQueued: `${prefix}:schedules-queued`,

@@ -1,4 +1,5 @@
 import type { Redis } from "ioredis";
+import { type ExpiryCommands, expiryScripts } from "./expiry-scripts.ts";
 import { type RateLineCommand, rateLineScript } from "./rate-line-script.ts";
 import { type ScheduleCommands, scheduleScripts } from "./schedule-scripts.ts";
 import { type SlotsCommand, slotsScript } from "./slots-script.ts";
@@ -173,10 +174,11 @@ const sources = {
   ...slotsScript,
   ...rateLineScript,
   ...scheduleScripts,
+  ...expiryScripts,
 } as const;
 
 /** The scripts as commands of the client. */
-export interface ScriptCommands extends SlotsCommand, RateLineCommand, ScheduleCommands {
+export interface ScriptCommands extends SlotsCommand, RateLineCommand, ScheduleCommands, ExpiryCommands {
   lovageSetHeld(job: string, lock: string, token: string, field: string, value: string): Promise<number>;
   lovageLog(
     job: string,

@@ -13,6 +13,7 @@ import { fireDue } from "./clockwork.ts";
 import { createLeadership } from "./leadership.ts";
 import type { SchedulerObserver } from "./observer.ts";
 import { declaredSchedules, reconcile } from "./reconcile.ts";
+import { createUpkeep, type UpkeepParts } from "./upkeep.ts";
 import { watchSchedules } from "./watchdog.ts";
 
 export interface SchedulerOptions {
@@ -26,6 +27,10 @@ export interface SchedulerOptions {
   /** When Redis is compared with the declaration, and tidied up: a cron expression. Default: each minute. */
   minute?: string;
   observer?: SchedulerObserver;
+  /** What is done about Ray jobs whose jobs are over. Default: nothing. */
+  ray?: UpkeepParts["ray"];
+  /** Milliseconds that ended jobs are kept. Default: they are removed when others end. */
+  retention?: UpkeepParts["retention"];
 }
 
 /** How long a stop waits for what is being done, in milliseconds. */
@@ -45,12 +50,15 @@ export function createScheduler(options: SchedulerOptions): Service {
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
   let working: Promise<void> = Promise.resolve();
+  let tidying: Promise<void> = Promise.resolve();
+  let reaper: ReturnType<typeof upkeep.createReaper>;
   let woken = false;
   const declared = declaredSchedules(catalogue);
   const holder = `${hostname()}:${process.pid}:${randomUUID()}`;
   const subscriber = createSubscriber(broker);
   const pump = createFiringPump(broker);
   const parts = { broker, pump, logger, observer, punctual };
+  const upkeep = createUpkeep({ ...options, observer });
   const leadership = createLeadership({
     lease: createLease(broker, holder, leaseLength),
     renewal: leaseLength / 5,
@@ -58,10 +66,15 @@ export function createScheduler(options: SchedulerOptions): Service {
     onTerm(term) {
       observer.leader?.(term !== 0);
       clearTimeout(timer);
-      if (term !== 0) void inTurn(compare).then(() => wake());
+      void reaper?.stop();
+      reaper = undefined;
+      if (term === 0) return;
+      reaper = upkeep.createReaper();
+      void reaper?.start();
+      void inTurn(compare).then(wake);
     },
   });
-  const everyMinute = createTask(minute, () => inTurn(compare), {
+  const everyMinute = createTask(minute, tidy, {
     noOverlap: true,
     suppressMissedWarning: true,
     logger: cronLogger(logger),
@@ -81,6 +94,13 @@ export function createScheduler(options: SchedulerOptions): Service {
       }
     });
     return working;
+  }
+
+  async function tidy(): Promise<void> {
+    await inTurn(compare);
+    // Beside the clock, which does not wait for it.
+    tidying = tidying.then(() => upkeep.run(() => leadership.term !== 0 && !stopped));
+    await tidying;
   }
 
   async function compare(term: number): Promise<void> {
@@ -120,7 +140,7 @@ export function createScheduler(options: SchedulerOptions): Service {
       clearTimeout(timer);
       await everyMinute.destroy();
       // A Redis that went away must not keep the process; what it did under its term is whole or not there.
-      await Promise.race([working, sleep(stopTimeout, undefined, { ref: false })]);
+      await Promise.race([Promise.all([working, tidying]), sleep(stopTimeout, undefined, { ref: false })]);
       await leadership.stop();
       await subscriber.stop();
       await pump.close();
