@@ -53,6 +53,14 @@ export interface Keys {
   readonly control: string;
   /** Channel of the answers to one client's requests. */
   answers(client: string): string;
+  /** A login at the dashboard, by the digest of its id. */
+  session(digest: string): string;
+  /** What the dashboards sign the cookies of logins with. */
+  readonly sessionSecret: string;
+  /** What the counters of failed logins begin with. */
+  readonly logins: string;
+  /** Stream: who did what at the dashboard. */
+  readonly audit: string;
 }
 
 export function createKeys(prefix: string): Keys {
@@ -90,6 +98,10 @@ export function createKeys(prefix: string): Keys {
     schedulerTerms: `${prefix}:scheduler-terms`,
     control: `${prefix}:control`,
     answers: (client) => `${prefix}:answers:${client}`,
+    session: (digest) => `${prefix}:session:${digest}`,
+    sessionSecret: `${prefix}:session-secret`,
+    logins: `${prefix}:logins`,
+    audit: `${prefix}:audit`,
   };
 }
 
