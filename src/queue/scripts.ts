@@ -1,5 +1,7 @@
 import type { Redis } from "ioredis";
+import { type ExpiryCommands, expiryScripts } from "./expiry-scripts.ts";
 import { type RateLineCommand, rateLineScript } from "./rate-line-script.ts";
+import { type ScheduleCommands, scheduleScripts } from "./schedule-scripts.ts";
 import { type SlotsCommand, slotsScript } from "./slots-script.ts";
 
 /** Where BullMQ keeps what is needed to let a parked job run again, in the order the scripts take it. */
@@ -171,10 +173,12 @@ const sources = {
   },
   ...slotsScript,
   ...rateLineScript,
+  ...scheduleScripts,
+  ...expiryScripts,
 } as const;
 
 /** The scripts as commands of the client. */
-export interface ScriptCommands extends SlotsCommand, RateLineCommand {
+export interface ScriptCommands extends SlotsCommand, RateLineCommand, ScheduleCommands, ExpiryCommands {
   lovageSetHeld(job: string, lock: string, token: string, field: string, value: string): Promise<number>;
   lovageLog(
     job: string,
