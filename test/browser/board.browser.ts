@@ -88,3 +88,12 @@ test("on a phone", async () => {
   await page.getByRole("main").getByRole("link", { name: "ml", exact: true }).first().waitFor();
   await shoot(page, "board-phone");
 });
+
+test("it leads to the login when that has ended, and back", async () => {
+  const page = await openBoard("viewer", "/queue/default");
+  await page.getByRole("main").getByText("Latest").first().waitFor();
+  await page.context().clearCookies();
+  await page.getByRole("link", { name: "ml", exact: true }).first().click();
+  await page.getByText("Your login has ended").waitFor();
+  expect(new URL(page.url()).searchParams.get("next")).toBe("/board/queue/ml");
+});
