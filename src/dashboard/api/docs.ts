@@ -59,7 +59,10 @@ function showApi(_request: Request, response: Response): void {
       <meta name="color-scheme" content="light dark" />
       <meta name="csrf-token" content=${response.locals["csrfToken"] ?? ""} />
       <title>HTTP API · Lovage</title>
+      <link rel="icon" href="/assets/icon.svg" type="image/svg+xml" />
+      <script src="/assets/theme.js"></script>
       <link rel="stylesheet" href="docs/swagger-ui.css" />
+      <link rel="stylesheet" href="/assets/style.css" />
       <link rel="stylesheet" href="docs/look.css" />
       <script src="docs/swagger-ui-bundle.js" defer></script>
       <script src="docs/start.js" type="module"></script>
@@ -80,6 +83,9 @@ function showErrors(_request: Request, response: Response): void {
       <meta name="viewport" content="width=device-width, initial-scale=1" />
       <meta name="color-scheme" content="light dark" />
       <title>Error codes · Lovage</title>
+      <link rel="icon" href="/assets/icon.svg" type="image/svg+xml" />
+      <script src="/assets/theme.js"></script>
+      <link rel="stylesheet" href="/assets/style.css" />
       <link rel="stylesheet" href="look.css" />
     </head>
     <body>

@@ -103,10 +103,10 @@ function row(key: ApiKey, csrfToken: string): Html {
   const expired = key.expiresAt !== null && key.expiresAt.getTime() <= Date.now();
   return html`<tr>
     <th scope="row">${key.name}</th>
-    <td class="mono">${key.id}</td>
-    <td>${key.scopes.map((scope) => html`<div><code>${scope}</code></div>`)}</td>
+    <td class="mono"><span class="whole">${key.id}</span></td>
+    <td>${key.scopes.map((scope) => html`<div><code class="whole">${scope}</code></div>`)}</td>
     <td>${key.rate}</td>
-    <td><${Ago} at=${key.createdAt} /> <small class="muted">${key.createdBy}</small></td>
+    <td><${Ago} at=${key.createdAt} />  <small class="muted">${key.createdBy}</small></td>
     <td>${key.expiresAt === null ? "never" : html`<${Ago} at=${key.expiresAt} />`} ${expired && "(expired)"}</td>
     <td>${key.usedAt === null ? html`<span class="none">never</span>` : html`<${Ago} at=${key.usedAt} />`}</td>
     <td>
