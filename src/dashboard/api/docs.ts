@@ -67,9 +67,9 @@ function showApi(_request: Request, response: Response): void {
       <script src="docs/swagger-ui-bundle.js" defer></script>
       <script src="docs/start.js" type="module"></script>
     </head>
-    <body>
+    <body class="api">
       <header class="back"><a href="/">Lovage</a> <a href="docs/errors">Error codes</a></header>
-      <main id="api"></main>
+      <div id="api" role="main"></div>
     </body>
   </html>`;
   response.type("html").send(renderDocument(page));
@@ -88,9 +88,9 @@ function showErrors(_request: Request, response: Response): void {
       <link rel="stylesheet" href="/assets/style.css" />
       <link rel="stylesheet" href="look.css" />
     </head>
-    <body>
+    <body class="api">
       <header class="back"><a href="/">Lovage</a> <a href="../docs">HTTP API</a></header>
-      <main class="errors">
+      <div class="errors" role="main">
         <h1>Error codes</h1>
         <dl>
           ${Object.entries(errorCodes).map(
@@ -101,7 +101,7 @@ function showErrors(_request: Request, response: Response): void {
               </div>`,
           )}
         </dl>
-      </main>
+      </div>
     </body>
   </html>`;
   response.type("html").send(renderDocument(page));
