@@ -1,3 +1,4 @@
+import { userInfo } from "node:os";
 import { runCli } from "../cli/index.ts";
 import { type Client, createClient } from "../client/index.ts";
 import { type Config, environmentSources, loadConfig } from "../config/index.ts";
@@ -31,10 +32,13 @@ export async function main(argv: string[]): Promise<number> {
     signal: interrupted.signal,
     openClient: () => openClient(config()),
     openCluster: () => openClusterDoor(config()),
+    openKeys: async () => (await import("./api-keys.ts")).openApiKeys(config()),
+    user: () => userInfo().username,
     // Each process loads what it needs and nothing else.
     runWorker: async (options) => (await import("./worker.ts")).runWorker(config(), options),
     runScheduler: async () => (await import("./scheduler.ts")).runScheduler(config()),
     runDashboard: async (options) => (await import("./dashboard.ts")).runDashboard(config(), options),
+    describeUser: async (user) => (await import("../dashboard/user-list.ts")).describeUser(user),
     runDev: async (options) => (await import("./dev.ts")).runDev(options),
   });
 }

@@ -18,6 +18,7 @@ import { loginPages } from "./login.ts";
 import { auditPages } from "./pages/audit.ts";
 import { chartPages } from "./pages/charts.ts";
 import { jobPages } from "./pages/jobs.ts";
+import { keyPages } from "./pages/keys.ts";
 import { overviewPages } from "./pages/overview.ts";
 import { rayPages } from "./pages/ray.ts";
 import { schedulePages } from "./pages/schedules.ts";
@@ -68,17 +69,7 @@ export function createApp(parts: AppParts): Express {
   app.use(express.urlencoded({ extended: false, limit: "2mb" }), protectFromForgery, takeFlash);
   app.use(tellOthers(live));
   if (parts.metrics !== undefined) app.get("/metrics", parts.metrics);
-  for (const pages of [
-    overviewPages,
-    jobPages,
-    workflowPages,
-    schedulePages,
-    workerPages,
-    rayPages,
-    chartPages,
-    boardPages,
-  ])
-    app.use(pages(parts, audit));
+  for (const pages of pageRouters) app.use(pages(parts, audit));
   app.use(auditPages(parts.auditLog));
   app.use((request) => {
     throw new LovageError("NOT_FOUND", `there is no page ${request.path}`, { hint: "see the navigation" });
@@ -86,6 +77,19 @@ export function createApp(parts: AppParts): Express {
   app.use(answerError(parts.logger));
   return app;
 }
+
+/** The pages, a router each. What they do to others they guard by `requireRole`. */
+export const pageRouters = [
+  overviewPages,
+  jobPages,
+  workflowPages,
+  schedulePages,
+  workerPages,
+  rayPages,
+  chartPages,
+  keyPages,
+  boardPages,
+];
 
 const sayYes: Handler = (_request, response) => {
   response.setHeader("content-type", "application/json");

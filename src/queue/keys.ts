@@ -41,6 +41,8 @@ export interface Keys {
   readonly apiRates: string;
   /** Hash: what happened within one step of time in a queue, or to a task in it. `begin`: milliseconds since 1970. */
   history(step: number, begin: number, scope: string): string;
+  /** What tells this Redis from every other. */
+  readonly redisId: string;
   /** Sorted set of all schedules by the moment at which each is due. */
   readonly schedules: string;
   /** Hash of one schedule. */
@@ -98,6 +100,7 @@ export function createKeys(prefix: string): Keys {
     apiKeysUsed: `${prefix}:api-keys-used`,
     apiRates: `${prefix}:api-rate`,
     history: (step, begin, scope) => `${prefix}:history:${step}:${begin}:${scope}`,
+    redisId: `${prefix}:redis-id`,
     schedules: `${prefix}:schedules`,
     schedule: (name) => `${prefix}:schedule:${name}`,
     schedulesQueued: `${prefix}:schedules-queued`,

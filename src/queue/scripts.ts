@@ -1,4 +1,5 @@
 import type { Redis } from "ioredis";
+import { type ExpiryCommands, expiryScripts } from "./expiry-scripts.ts";
 import { type HistoryCommand, historyScript } from "./history-script.ts";
 import { type RateLineCommand, rateLineScript } from "./rate-line-script.ts";
 import { type ScheduleCommands, scheduleScripts } from "./schedule-scripts.ts";
@@ -177,6 +178,7 @@ const sources = {
   ...rateLineScript,
   ...scheduleScripts,
   ...searchScript,
+  ...expiryScripts,
 } as const;
 
 /** The scripts as commands of the client. */
@@ -185,7 +187,8 @@ export interface ScriptCommands
     SlotsCommand,
     RateLineCommand,
     ScheduleCommands,
-    SearchCommands {
+    SearchCommands,
+    ExpiryCommands {
   lovageSetHeld(job: string, lock: string, token: string, field: string, value: string): Promise<number>;
   lovageLog(
     job: string,

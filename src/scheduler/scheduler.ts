@@ -5,14 +5,17 @@ import { createTask } from "node-cron";
 import type { Logger } from "../observe/logger.ts";
 import type { Service } from "../process/service.ts";
 import type { Broker } from "../queue/broker.ts";
-import { createFiringPump } from "../queue/firing.ts";
+import { createFiringPump } from "../queue/firing-pump.ts";
 import { createLease } from "../queue/lease.ts";
 import { createSubscriber } from "../queue/subscriber.ts";
 import type { Catalogue } from "../task/catalogue.ts";
+import { createEnqueueGate } from "../task/enqueue-hooks.ts";
+import type { EnqueueHooks } from "../task/hooks.ts";
 import { fireDue } from "./clockwork.ts";
 import { createLeadership } from "./leadership.ts";
 import type { SchedulerObserver } from "./observer.ts";
 import { declaredSchedules, reconcile } from "./reconcile.ts";
+import { createUpkeep, type UpkeepParts } from "./upkeep.ts";
 import { watchSchedules } from "./watchdog.ts";
 
 export interface SchedulerOptions {
@@ -26,6 +29,12 @@ export interface SchedulerOptions {
   /** When Redis is compared with the declaration, and tidied up: a cron expression. Default: each minute. */
   minute?: string;
   observer?: SchedulerObserver;
+  /** Around each call that is made; one that they refuse is not made. */
+  hooks?: readonly EnqueueHooks[];
+  /** What is done about Ray jobs whose jobs are over. Default: nothing. */
+  ray?: UpkeepParts["ray"];
+  /** Milliseconds that ended jobs are kept. Default: they are removed when others end. */
+  retention?: UpkeepParts["retention"];
 }
 
 /** How long a stop waits for what is being done, in milliseconds. */
@@ -45,12 +54,18 @@ export function createScheduler(options: SchedulerOptions): Service {
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
   let working: Promise<void> = Promise.resolve();
+  let tidying: Promise<void> = Promise.resolve();
+  let reaper: ReturnType<typeof upkeep.createReaper>;
   let woken = false;
   const declared = declaredSchedules(catalogue);
   const holder = `${hostname()}:${process.pid}:${randomUUID()}`;
   const subscriber = createSubscriber(broker);
-  const pump = createFiringPump(broker);
+  const gate = createEnqueueGate(options.hooks ?? [], (hook, error) =>
+    logger.error({ hook, err: error }, "a hook failed; the work goes on"),
+  );
+  const pump = createFiringPump(broker, gate);
   const parts = { broker, pump, logger, observer, punctual };
+  const upkeep = createUpkeep({ ...options, observer });
   const leadership = createLeadership({
     lease: createLease(broker, holder, leaseLength),
     renewal: leaseLength / 5,
@@ -58,10 +73,15 @@ export function createScheduler(options: SchedulerOptions): Service {
     onTerm(term) {
       observer.leader?.(term !== 0);
       clearTimeout(timer);
-      if (term !== 0) void inTurn(compare).then(() => wake());
+      void reaper?.stop();
+      reaper = undefined;
+      if (term === 0) return;
+      reaper = upkeep.createReaper();
+      void reaper?.start();
+      void inTurn(compare);
     },
   });
-  const everyMinute = createTask(minute, () => inTurn(compare), {
+  const everyMinute = createTask(minute, tidy, {
     noOverlap: true,
     suppressMissedWarning: true,
     logger: cronLogger(logger),
@@ -83,9 +103,18 @@ export function createScheduler(options: SchedulerOptions): Service {
     return working;
   }
 
+  async function tidy(): Promise<void> {
+    await inTurn(compare);
+    // Beside the clock, which does not wait for it.
+    tidying = tidying.then(() => upkeep.run(() => leadership.term !== 0 && !stopped));
+    await tidying;
+  }
+
   async function compare(term: number): Promise<void> {
     await reconcile(broker, term, declared, logger);
-    await watchSchedules(parts, term);
+    // What was missed is the clockwork's to judge; wrong is only what it leaves behind.
+    wakeIn(await fireDue(parts, term));
+    if ((await watchSchedules(parts, term)) > 0) wakeIn(await fireDue(parts, term));
   }
 
   function wake(): void {
@@ -120,7 +149,7 @@ export function createScheduler(options: SchedulerOptions): Service {
       clearTimeout(timer);
       await everyMinute.destroy();
       // A Redis that went away must not keep the process; what it did under its term is whole or not there.
-      await Promise.race([working, sleep(stopTimeout, undefined, { ref: false })]);
+      await Promise.race([Promise.all([working, tidying]), sleep(stopTimeout, undefined, { ref: false })]);
       await leadership.stop();
       await subscriber.stop();
       await pump.close();

@@ -75,10 +75,13 @@ export async function lovage(args: readonly string[], settings: Settings = {}): 
     signal: new AbortController().signal,
     openClient: () => scriptedClient(script, ended),
     openCluster: () => ({ nodes: unexpected, rayJobs: unexpected, close: async () => {} }),
+    openKeys: unexpected,
+    user: () => "somebody",
     runWorker: unexpected,
     runScheduler: unexpected,
     runDashboard: unexpected,
     runDev: unexpected,
+    describeUser: unexpected,
     ...doors,
   });
   return ended;
