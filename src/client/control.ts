@@ -62,6 +62,7 @@ export interface Control {
   forget(worker: string): Promise<void>;
 }
 
+/** By name, for who passes calls on before there is one. */
 export const controlMethods = {
   cancel: true,
   cancelMany: true,

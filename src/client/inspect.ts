@@ -35,6 +35,7 @@ export interface Inspect extends Pick<BrokerOperations, "redis"> {
   reserved(options?: ListOptions): Promise<ListedJob[]>;
 }
 
+/** By name, for who passes calls on before there is one. */
 export const inspectMethods = {
   redis: true,
   queues: true,

@@ -3,6 +3,7 @@ import * as z from "zod";
 import { type ActiveJob, type Client, chain, createClient, group, map, signature } from "#client";
 import { defineWorkflow } from "#task";
 import type { Tasks } from "#tasks";
+import { createClient as createHttpClient } from "../../src/client/http/index.ts";
 import { ping } from "../../tasks/simple_tasks.ts";
 
 declare const client: Client<Tasks>;
@@ -82,4 +83,21 @@ test("deduplication has a ttl where its mode needs one", () => {
   client.enqueue("tasks.simple_tasks.ping", {}, { deduplication: { key: "k", mode: "throttle", ttl: "1m" } });
   // @ts-expect-error debounce needs a ttl
   client.enqueue("tasks.simple_tasks.ping", {}, { deduplication: { key: "k", mode: "debounce" } });
+});
+
+test("a client is over Redis or over HTTP, and the same either way", () => {
+  expectTypeOf(createClient<Tasks>({ url: "https://lovage.test", apiKey: "k" })).toEqualTypeOf<
+    Client<Tasks>
+  >();
+  expectTypeOf(createHttpClient<Tasks>).returns.toEqualTypeOf<Client<Tasks>>();
+  // @ts-expect-error a URL needs a key
+  createClient<Tasks>({ url: "https://lovage.test" });
+  // @ts-expect-error neither side
+  createClient<Tasks>({ timeout: "5s" });
+  // @ts-expect-error both sides
+  createClient<Tasks>({ redis: "redis://127.0.0.1", url: "https://lovage.test", apiKey: "k" });
+  // @ts-expect-error over HTTP there is no Redis
+  createHttpClient<Tasks>({ redis: "redis://127.0.0.1" });
+  // @ts-expect-error a key is a matter of HTTP
+  createClient<Tasks>({ redis: "redis://127.0.0.1", insecure: true });
 });

@@ -23,8 +23,8 @@ export interface EnqueueParts {
 /** How many calls one request carries: the API takes no more. */
 const callsAtOnce = 1000;
 
-/** How large a request with several calls grows, in characters: the API takes a little more than one largest input. */
-const charactersAtOnce = 512 * 1024;
+/** How large a request with several calls grows, in characters of up to three bytes: the API takes 1 MiB and a little more. */
+const charactersAtOnce = 256 * 1024;
 
 /** A call as it travels. */
 interface Draft {
@@ -55,10 +55,15 @@ export function createEnqueuing(parts: EnqueueParts): Pick<Backend, "enqueue" | 
   async function queueOf(task: string): Promise<string> {
     if (given !== undefined) return (await given.get(task)).queue;
     queues ??= tasks().then((known) => new Map(known.map(({ name, queue }) => [name, queue])));
-    queues.catch(() => {
-      queues = undefined;
-    });
-    return (await queues).get(task) ?? "default";
+    const asked = queues;
+    let queue: string | undefined;
+    try {
+      queue = (await asked).get(task);
+    } finally {
+      // A worker may publish it by the next call.
+      if (queue === undefined && queues === asked) queues = undefined;
+    }
+    return queue ?? "default";
   }
 
   async function outgoing({ task, input, options }: Draft): Promise<OutgoingJob> {

@@ -14,7 +14,7 @@ const longestPoll = 30_000;
 const awayPause = 1000;
 
 /** What handles do with their jobs, over the HTTP API. */
-export function createJobAccess({ call, stream, timeout }: Transport): JobAccess {
+export function createJobAccess({ call, stream, timeout, closed }: Transport): JobAccess {
   return {
     snapshot: async (job) => (await call(operations.getJob, placeOf(job))) as JobSnapshot,
     async *progress(job, over) {
@@ -51,9 +51,9 @@ export function createJobAccess({ call, stream, timeout }: Transport): JobAccess
           const ending = endingOf({ id: job.id, output: undefined, error: undefined, ...result } as Told);
           if (ending !== undefined) return ending;
         } catch (error) {
-          // Aborted, or an answer; an API that is away is waited for.
-          if (over.aborted || !isAway(error)) throw error;
-          await pause(awayPause, over);
+          // An API that is away is waited for.
+          if (over.aborted || closed.aborted || !isAway(error)) throw error;
+          await pause(awayPause, over, closed);
         }
         if (over.aborted) throw over.reason;
       }

@@ -178,6 +178,21 @@ test("return() ends a stream's wait at once, and lets its connection go", async 
   await gone.promise;
 });
 
+test("a wait for a result, and a pause before it is asked for again, end with the client", async () => {
+  for (const answer of [() => {}, problem(503, "REDIS_UNAVAILABLE")] as ScriptedAnswer[]) {
+    await serve(json(200, snapshot), answer);
+    const waiting = refusal((await client.get("j")).result());
+    await expect.poll(() => api.asked.length).toBe(2);
+    await client.close();
+    expect(await waiting).toMatchObject({
+      code: "API_UNAVAILABLE",
+      message: expect.stringContaining("closed"),
+    });
+    await api.close();
+  }
+  await serve(json(200, snapshot));
+});
+
 test("a result is waited for while the API is away; the caller's own time ends the wait", async () => {
   const pending = json(202, { state: "active" });
   await serve(
