@@ -32,7 +32,7 @@ async function ownRoutes(): Promise<Route[]> {
   const parts: DashboardParts = {
     client: createClient({ redis: world.redis }),
     broker: world.broker,
-    cluster: { nodes: async () => [], rayJobs: async () => [], close: async () => {} },
+    cluster: emptyCluster,
     logger: await createLogger({ level: "silent", format: "json" }),
     version: "1.2.3",
   };
