@@ -3,6 +3,7 @@ import { LovageError } from "../core/errors.ts";
 import { suggestion } from "../core/suggestion.ts";
 import { builtinPrefix, builtins } from "./builtin.ts";
 import type { QueueName, RetryPolicy, Task } from "./definition.ts";
+import type { TaskLimits } from "./limits.ts";
 
 /** Any task at all; `any` would do the same less safely: `run` takes what the task's own schema makes. */
 export type AnyTask = Omit<Task, "run"> & {
@@ -81,6 +82,8 @@ export interface TaskManifest {
   description: string;
   kind: "task" | "ray" | "workflow";
   retry: RetryPolicy;
+  /** What its definition says; operators may have set others. Absent where an earlier release published it. */
+  limits?: TaskLimits;
   /** JSON Schema (draft 2020-12) of what a caller may write. */
   input: unknown;
   output: unknown;
@@ -98,6 +101,7 @@ export function describeTask(task: AnyTask): TaskManifest {
     description: task.description,
     kind: kindOf(task),
     retry: task.retry,
+    limits: task.limits,
     input: z.toJSONSchema(task.input, { io: "input", unrepresentable: "any" }),
     output: z.toJSONSchema(task.output, { io: "output", unrepresentable: "any" }),
   };

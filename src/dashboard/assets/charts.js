@@ -16,7 +16,10 @@ let history;
 
 async function refresh() {
   lastLook = Date.now();
-  const response = await fetch(page.dataset.source, { headers: { accept: "application/json" } });
+  const response = await fetch(page.dataset.source, {
+    // A page that refreshes itself is no use of the login.
+    headers: { accept: "application/json", ...(history !== undefined && { "x-unattended": "1" }) },
+  });
   if (!response.ok) return;
   history = await response.json();
   document.getElementById("no-history").hidden = !history.empty;
@@ -161,6 +164,7 @@ function redraw() {
 page.addEventListener("sse:workers", () => {
   if (!document.hidden && Date.now() - lastLook >= rest) void refresh().catch(() => {});
 });
+new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 new ResizeObserver(() => {
   for (const { plot, frame } of frames)
