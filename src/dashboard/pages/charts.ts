@@ -68,7 +68,7 @@ function Filter({ query, tasks }: { query: HistoryQuery; tasks: readonly string[
         Task
         <select name="task">
           <option value="">all</option>
-          ${tasks.map((name) => html`<option value=${name} selected=${name === task}>${name}</option>`)}
+          ${[...new Set([...tasks, ...(task === undefined ? [] : [task])])].map((name) => html`<option value=${name} selected=${name === task}>${name}</option>`)}
         </select>
       </label>
       <button type="submit">Show</button>
@@ -90,8 +90,12 @@ function Charts({ query, history }: { query: HistoryQuery; history: History }): 
       ${toFigures(history)
         .filter(({ id }) => task === undefined || (id !== "waiting" && id !== "age"))
         .map(
-          ({ id, name, value }) =>
-            html`<${Figure} name=${name} value=${html`<span data-figure=${id}>${value}</span>`} />`,
+          ({ id, name, value, note }) =>
+            html`<${Figure}
+              name=${name}
+              value=${html`<span data-figure=${id}>${value}</span>`}
+              note=${html`<span data-figure=${`${id}-note`}>${note}</span>`}
+            />`,
         )}
     </${Figures}>
     <p class="empty" id="no-history" hidden=${!isEmpty(history)}>

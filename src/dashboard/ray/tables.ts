@@ -22,7 +22,7 @@ export function ClusterFigures({
   const known = alive.some((node) => node.cpusUsed !== null);
   return html`<${Figures}>
     <${Figure} name="Nodes" value=${alive.length} note=${dead === 0 ? undefined : `${dead} dead`} alarm=${alive.length === 0} />
-    <${Figure} name="CPUs used" value=${`${known ? sum((node) => node.cpusUsed) : "?"} of ${sum((node) => node.cpus)}`} />
+    <${Figure} name="CPUs used" value=${`${known ? formatCpus(sum((node) => node.cpusUsed)) : "?"} of ${sum((node) => node.cpus)}`} />
     <${Figure} name="Memory" value=${formatBytes(sum((node) => node.memory))} />
     <${Figure} name="Ray jobs running" value=${rayJobs.filter(isOpen).length} />
     <${Figure} name="Ray jobs known" value=${rayJobs.length} />
@@ -32,11 +32,11 @@ export function ClusterFigures({
 export function NodeTable({ nodes }: { nodes: readonly ClusterNodeRow[] }): Html {
   const rows = nodes.map(
     (node) => html`<tr>
-      <th scope="row">${node.address} <small class="muted mono">${node.id.slice(0, 12)}</small></th>
+      <th scope="row" class="nowrap">${node.address} <small class="muted mono">${node.id.slice(0, 12)}</small></th>
       <td>${node.head ? "head" : "worker"}</td>
       <td><${StateBadge} state=${node.alive ? "alive" : "dead"} /></td>
       <td>
-        ${node.cpusUsed ?? "?"} of ${node.cpus}
+        ${formatCpus(node.cpusUsed)} of ${node.cpus} 
         ${node.alive && html`<meter min="0" max=${Math.max(node.cpus, 1)} value=${node.cpusUsed ?? 0} aria-label="CPUs used"></meter>`}
       </td>
       <td>${formatBytes(node.memory)}</td>
@@ -48,6 +48,11 @@ export function NodeTable({ nodes }: { nodes: readonly ClusterNodeRow[] }): Html
     rows=${rows}
     empty="The cluster has no nodes."
   />`;
+}
+
+/** Ray adds up shares of CPUs in binary fractions. */
+function formatCpus(cpus: number | null): string {
+  return cpus === null ? "?" : String(Number(cpus.toFixed(2)));
 }
 
 export function isOpen({ status }: Pick<RayJobRow, "status">): boolean {
