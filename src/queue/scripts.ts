@@ -1,6 +1,8 @@
 import type { Redis } from "ioredis";
+import { type ExpiryCommands, expiryScripts } from "./expiry-scripts.ts";
 import { type HistoryCommand, historyScript } from "./history-script.ts";
 import { type RateLineCommand, rateLineScript } from "./rate-line-script.ts";
+import { type ScheduleCommands, scheduleScripts } from "./schedule-scripts.ts";
 import { type SlotsCommand, slotsScript } from "./slots-script.ts";
 
 /** Where BullMQ keeps what is needed to let a parked job run again, in the order the scripts take it. */
@@ -173,10 +175,17 @@ const sources = {
   ...historyScript,
   ...slotsScript,
   ...rateLineScript,
+  ...scheduleScripts,
+  ...expiryScripts,
 } as const;
 
 /** The scripts as commands of the client. */
-export interface ScriptCommands extends HistoryCommand, SlotsCommand, RateLineCommand {
+export interface ScriptCommands
+  extends HistoryCommand,
+    SlotsCommand,
+    RateLineCommand,
+    ScheduleCommands,
+    ExpiryCommands {
   lovageSetHeld(job: string, lock: string, token: string, field: string, value: string): Promise<number>;
   lovageLog(
     job: string,
