@@ -2,7 +2,7 @@ import type { ScheduleView } from "../../client/index.ts";
 import { formatMilliseconds } from "../../core/durations.ts";
 import { type Html, html } from "../html.ts";
 import { ActionButton, Ago, Figure, Figures, StateBadge, Table } from "../ui.ts";
-import { missedText, overlapText, pauseText, schedulePath, stateOf, timingText } from "./words.ts";
+import { lengthText, pauseText, schedulePath, stateOf, timingText } from "./words.ts";
 
 export function ScheduleFigures({ schedules }: { schedules: readonly ScheduleView[] }): Html {
   const now = Date.now();
@@ -38,7 +38,9 @@ export function ScheduleTable(props: {
       <td class="number">${schedule.fired}</td>
       <td class="number">${schedule.skipped}</td>
       <td class="number">${schedule.rearmed}</td>
-      <td><small>overlap: ${overlapText(schedule)}<br />missed: ${missedText(schedule)}</small></td>
+      <td class="nowrap">
+        <small>overlap: ${schedule.overlap}<br />missed: ${shortMissed(schedule)}</small>
+      </td>
       <td>${acts && html`<${ScheduleActions} schedule=${schedule} csrfToken=${csrfToken} />`}</td>
     </tr>`,
   );
@@ -63,9 +65,13 @@ export function ScheduleTable(props: {
   />`;
 }
 
+function shortMissed({ missed }: ScheduleView): string {
+  return typeof missed === "string" ? missed : `within ${lengthText(missed.within)}`;
+}
+
 export function ScheduleState({ schedule }: { schedule: ScheduleView }): Html {
   const why = pauseText(schedule);
-  return html`<${StateBadge} state=${stateOf(schedule, Date.now())} />${why !== "" && html`<br /><small>${why}</small>`}`;
+  return html`<${StateBadge} state=${stateOf(schedule, Date.now())} />${why !== "" && html`<small class="why">${why}</small>`}`;
 }
 
 /** The last time for which it fired, and the job of that. */

@@ -4,7 +4,7 @@ import { type Html, html } from "../html.ts";
 import { Moment } from "../moments.ts";
 import { ActionButton, Card, CsrfField, Facts, Figure, Figures, Table } from "../ui.ts";
 import { LastRun, ScheduleState } from "./list.ts";
-import { missedText, overlapText, schedulePath, timingText } from "./words.ts";
+import { lengthText, missedText, overlapText, schedulePath, timingText } from "./words.ts";
 
 /** The part that goes on living. */
 export function ScheduleNow({ schedule, next }: { schedule: ScheduleView; next: readonly Date[] }): Html {
@@ -37,7 +37,7 @@ export function ScheduleFacts({ schedule }: { schedule: ScheduleView }): Html {
     ["Starts", starts && html`<${Moment} at=${starts} />`],
     ["Ends", ends && html`<${Moment} at=${ends} />`],
     ["Fires in all", limit === null ? "without end" : `${limit} times`],
-    ["Jitter", jitter === 0 ? "none" : `up to ${formatMilliseconds(jitter)}`],
+    ["Jitter", jitter === 0 ? "none" : `up to ${lengthText(jitter)}`],
     ["While its job runs", overlapText(schedule)],
     ["Missed times", missedText(schedule)],
     [
@@ -111,10 +111,10 @@ export function BackfillPreview(props: {
     </tr>`,
   );
   const jobs = missing === 1 ? "1 job" : `${missing} jobs`;
+  const outcome = missing === 0 ? "all have their jobs" : `${jobs} would be made`;
+  const found = `${times.length} ${times.length === 1 ? "time" : "times"}, ${outcome}`;
   return html`<p>
-      From <code>${range.from}</code> to <code>${range.to}</code> UTC the schedule
-      <a href=${schedulePath(name)}> ${name}</a> has ${times.length} ${times.length === 1 ? "time" : "times"};
-      ${missing === 0 ? " all of them have their jobs." : ` ${jobs} would be made.`}
+      <a href=${schedulePath(name)}>${name}</a> from <code>${range.from}</code> to <code>${range.to}</code> UTC: ${found}.
     </p>
     <div class="actions">
       ${

@@ -17,9 +17,12 @@ export function stateOf({ paused, next }: ScheduleView, now: number): "ok" | "pa
 }
 
 export function timingText({ timing }: Pick<ScheduleView, "timing">): string {
-  return "every" in timing
-    ? `every ${formatMilliseconds(timing.every).replace(/ 0[sm]$|\.0(?=s$)/, "")}`
-    : `${timing.cron} (${timing.timeZone})`;
+  return "every" in timing ? `every ${lengthText(timing.every)}` : `${timing.cron} (${timing.timeZone})`;
+}
+
+/** A length as people write it: without the zeros of a clock. */
+export function lengthText(milliseconds: number): string {
+  return formatMilliseconds(milliseconds).replace(/ 0[hms]$|\.0(?=s$)/, "");
 }
 
 const overlaps: Record<ScheduleView["overlap"], string> = {
@@ -37,7 +40,7 @@ export function overlapText({ overlap }: Pick<ScheduleView, "overlap">): string 
 /** What happens to times that passed while no scheduler ran. */
 export function missedText({ missed }: Pick<ScheduleView, "missed">): string {
   if (missed === "skip") return "skip";
-  return missed === "once" ? "run once" : `catch up within ${formatMilliseconds(missed.within)}`;
+  return missed === "once" ? "run once" : `catch up within ${lengthText(missed.within)}`;
 }
 
 /** Who paused it, when and why. */

@@ -83,7 +83,7 @@ export function WorkerTable(props: {
 /** Its state, and why, where there is something to say. */
 export function WorkerState({ worker }: { worker: WorkerView }): Html {
   const why = worker.state === "stopping" ? stoppingWhy(worker) : worker.why;
-  return html`<${StateBadge} state=${worker.state} />${why !== "" && html`<br /><small>${why}</small>`}`;
+  return html`<${StateBadge} state=${worker.state} />${why !== "" && html`<small class="why">${why}</small>`}`;
 }
 
 function stoppingWhy({ queues }: WorkerView): string {
