@@ -31,7 +31,7 @@ export const password = "correct horse battery staple";
 // Real hashes are dear on purpose; these are cheap, and made once.
 const cheapHash = hash(password, { memoryCost: 64, timeCost: 1 });
 
-const emptyCluster: ClusterDoor = {
+export const emptyCluster: ClusterDoor = {
   nodes: async () => [],
   rayJobs: async () => [],
   rayJob: async () => null,
