@@ -11,7 +11,7 @@ import { loadDeployment } from "./worker.ts";
 /** Runs a scheduler until it is told to stop; resolves to the exit code. */
 export async function runScheduler(config: Config): Promise<number> {
   const logger = await createLogger({ ...config.log, base: { process: "scheduler" } });
-  const { catalogue } = await loadDeployment();
+  const { catalogue, hooks = [] } = await loadDeployment();
   const ray = openRay(config);
   const broker = await openBroker({
     redis: config.redis,
@@ -24,6 +24,7 @@ export async function runScheduler(config: Config): Promise<number> {
       broker,
       catalogue,
       logger,
+      hooks,
       ray: createRayUpkeep(ray),
       retention: { completed: result.age, failed: failure.age },
     });

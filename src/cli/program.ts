@@ -17,6 +17,7 @@ import { addRayCommands } from "./ray.ts";
 import { addResultCommand } from "./result.ts";
 import type { Call, Run } from "./run.ts";
 import { addSchedulerCommand } from "./scheduler.ts";
+import { addSchedulesCommands } from "./schedules.ts";
 import { createScreen } from "./screen.ts";
 import { addStatusCommand } from "./status.ts";
 import { addTasksCommand } from "./tasks.ts";
@@ -63,6 +64,7 @@ export async function runCli(argv: readonly string[], doors: CliDoors): Promise<
   addDeadCommands(program, run, doors);
   addWorkflowCommand(program, run);
   addTasksCommand(program, run);
+  addSchedulesCommands(program, run, doors);
   addInspectCommands(program, run);
   addControlCommands(program, run, doors);
   addTopCommand(program, run, doors);
