@@ -33,30 +33,21 @@ export function ScheduleTable(props: {
       <td><${ScheduleState} schedule=${schedule} /></td>
       <td>${timingText(schedule)}</td>
       <td><${Ago} at=${schedule.next} /></td>
-      <td><${LastRun} schedule=${schedule} /></td>
-      <td class="number nowrap">${formatMilliseconds(schedule.lateness)}</td>
-      <td class="number">${schedule.fired}</td>
-      <td class="number">${schedule.skipped}</td>
-      <td class="number">${schedule.rearmed}</td>
+      <td>
+        <${LastRun} schedule=${schedule} />
+        ${schedule.last !== null && html`<br /><small class="muted">${formatMilliseconds(schedule.lateness)} late</small>`}
+      </td>
+      <td class="number nowrap">
+        ${schedule.fired}<br />
+        <small class="muted">${schedule.skipped} skipped<br />${schedule.rearmed} re-armed</small>
+      </td>
       <td class="nowrap">
         <small>overlap: ${schedule.overlap}<br />missed: ${shortMissed(schedule)}</small>
       </td>
       <td>${acts && html`<${ScheduleActions} schedule=${schedule} csrfToken=${csrfToken} />`}</td>
     </tr>`,
   );
-  const head = [
-    "Schedule",
-    "State",
-    "When",
-    "Next",
-    "Last",
-    "Lateness",
-    "Fired",
-    "Skipped",
-    "Re-armed",
-    "Policies",
-    "",
-  ];
+  const head = ["Schedule", "State", "When", "Next", "Last", "Fired", "Policies", ""];
   return html`<${Table}
     caption="Schedules"
     head=${head}

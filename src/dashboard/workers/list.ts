@@ -48,30 +48,18 @@ export function WorkerTable(props: {
             : html`<span class="muted">no answer</span>`
         }
       </td>
-      <td class="number">${count.format(worker.completed + worker.failed)}</td>
-      <td class="number">${count.format(worker.failed)}</td>
-      <td class="number">${count.format(worker.retried)}</td>
-      <td class="number nowrap">${formatBytes(worker.rss)}</td>
-      <td class="number nowrap"><${Lag} worker=${worker} /></td>
-      <td><${Ago} at=${lastTaken(worker)} /></td>
-      <td class="nowrap">${upFor(worker)}</td>
+      <td class="number nowrap">
+        ${count.format(worker.completed + worker.failed)}<br />
+        <small class="muted">${count.format(worker.failed)} failed<br />${count.format(worker.retried)} retried</small>
+      </td>
+      <td class="number nowrap">
+        ${formatBytes(worker.rss)}<br /><small class="muted">lag <${Lag} worker=${worker} /></small>
+      </td>
+      <td class="nowrap"><${Ago} at=${lastTaken(worker)} /><br /><small class="muted">up ${upFor(worker)}</small></td>
       <td>${actions(worker)}</td>
     </tr>`,
   );
-  const head = [
-    "Name",
-    "State",
-    "Queues",
-    "Active jobs",
-    "Done",
-    "Failed",
-    "Retried",
-    "Memory",
-    "Loop lag",
-    "Last job",
-    "Up",
-    "",
-  ];
+  const head = ["Name", "State", "Queues", "Active jobs", "Processed", "Memory", "Last job", ""];
   return html`<${Table}
     caption="Workers"
     head=${head}
