@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createRegistration } from "../../src/queue/registry.ts";
 import { createDashboardWorld, type DashboardWorld } from "../support/dashboard-world.ts";
 import { eventually } from "../support/world.ts";
 
@@ -128,9 +129,29 @@ test("limits of a task are set, turned off and given back to its definition by a
   );
 });
 
-test("an admin stops a worker", async () => {
+test("an admin stops a worker; the page says that it stops, and what it waits for", async () => {
   const admin = await world.login("admin");
   const worker = await world.workerProcess({ WORKER_NAME: "leaving", WORKER_QUEUES: "ml" });
+  await world.client.enqueue("test.echo", { seconds: 4 }, { queue: "ml" });
+  await eventually("its job runs", async () => {
+    const { answers } = await world.client.inspect.active({ workers: ["leaving"] });
+    return answers[0]?.answer.length === 1;
+  });
   expect((await admin.post("/workers/leaving/shutdown")).status).toBe(303);
+  await eventually("it says that it stops", async () => {
+    const page = await (await admin.fetch("/workers")).text();
+    return page.includes("state-stopping") && page.includes("waits for 1 of its jobs");
+  });
   await eventually("its process has ended", () => worker.process.exitCode === 0);
+});
+
+test("a worker whose event loop is held up is stuck", async () => {
+  const none = { completed: 0, failed: 0, retried: 0, rss: 1, stopping: false };
+  const moments = { at: Date.now(), startedAt: Date.now() };
+  const registration = createRegistration(world.broker, "held-up");
+  await registration.beat({ host: "h", pid: 1, version: "1", queues: [], lag: 9000, ...none, ...moments });
+  const page = await (await (await world.login("viewer")).fetch("/workers")).text();
+  expect(page).toContain("state-stuck");
+  expect(page).toContain("its event loop was held up for 9.0 s");
+  await registration.leave();
 });
