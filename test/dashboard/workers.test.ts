@@ -66,7 +66,7 @@ test.each([
   ["operator", "queues/data/remove"],
   ["operator", "shutdown"],
   ["operator", "forget"],
-] as const)("a %s may not: %s", async (role, rest) => {
+] as const)("the role %s may not: %s", async (role, rest) => {
   const before = await served();
   const answer = await (await world.login(role)).post(`${path}/${rest}`, { queue: "ml", concurrency: "9" });
   expect(answer.status).toBe(403);

@@ -13,6 +13,9 @@ const fresh = 5000;
 /** How long the cluster may take, in milliseconds; a page waits for less. */
 const deadline = 3000;
 
+/** How old what is shown may be while the cluster takes its time, in milliseconds. */
+const stillTrue = 30_000;
+
 /** How long a page waits for the cluster, in milliseconds; then it is shown without, and asks again by itself. */
 export const pagePatience = 350;
 
@@ -29,8 +32,9 @@ export function createClusterLooks(cluster: ClusterDoor): () => Promise<ClusterL
     }
     return latest;
   }, fresh);
-  // What was seen before is better than nothing.
-  return async () => (await withPatience(look())) ?? latest;
+  // What was seen a moment ago is better than nothing.
+  const isRecent = (seen: ClusterLook) => Date.now() - seen.at.getTime() < stillTrue;
+  return async () => (await withPatience(look())) ?? (latest && isRecent(latest) ? latest : undefined);
 }
 
 /** The answer, or undefined when a page cannot wait for it any longer. */
