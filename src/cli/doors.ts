@@ -28,6 +28,7 @@ export interface DevCommandOptions {
   rayPort?: number | undefined;
   /** The first of Ray's other ports. */
   rayBasePort?: number | undefined;
+  dashboardPort?: number | undefined;
 }
 
 /** A stream to write to, and what is known of the terminal behind it. */

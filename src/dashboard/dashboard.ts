@@ -11,7 +11,7 @@ import { createAudit } from "./audit.ts";
 import { createLive } from "./live.ts";
 import type { DashboardParts } from "./parts.ts";
 import { createSessionMiddleware, isLoggedIn } from "./sessions.ts";
-import { shareLook } from "./shared-look.ts";
+import { shareAnswer } from "./shared-answer.ts";
 import { createUsers, type UserList } from "./users.ts";
 
 export interface DashboardOptions extends DashboardParts {
@@ -75,7 +75,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
         throw cannotListen(error, host, port);
       }
       // While Redis is away one look waits for it; more would only queue up.
-      const look = shareLook(() => sampleBacklog(broker), 0);
+      const look = shareAnswer(() => sampleBacklog(broker), 0);
       const sample = () =>
         void look().catch((error) => logger.warn({ err: error }, "the backlog was not looked at"));
       sample();

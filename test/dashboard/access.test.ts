@@ -144,6 +144,22 @@ describe("Bull Board", () => {
     expect(ruleOf({ method: "put", route: "/api/of-a-later-release" })).toMatchObject({ role: "admin" });
   });
 
+  test("what cannot be undone is for admins, and what a task declares is changed nowhere here", () => {
+    const roleOf = ({ rule }: (typeof boardRoutes)[number]) => {
+      const told = ruleOf(rule);
+      return "refused" in told ? "nobody" : told.role;
+    };
+    const named = (role: string) =>
+      boardRoutes
+        .filter((route) => route.method !== "GET" && roleOf(route) === role)
+        .map(({ rule }) => rule.route);
+    expect(named("viewer")).toEqual([]);
+    expect(named("operator").some((path) => /clean|empty|obliterate|remove/.test(path))).toBe(false);
+    expect(named("operator")).toContain("/api/queues/:queueName/:jobId/retry");
+    expect(named("nobody")).toContain("/api/queues/:queueName/:jobId/update-data");
+    expect(named("nobody").filter((path) => path.includes("job-schedulers"))).toHaveLength(3);
+  });
+
   test.each(roles)("a user with the role %s may do what the rules say", async (role) => {
     const session = sessions[role];
     const viewer = { name: role, role };

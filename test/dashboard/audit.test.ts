@@ -10,7 +10,8 @@ beforeAll(async () => {
 afterAll(() => world?.close());
 
 test("who did what is noted, also at Bull Board, and found by user and action", async () => {
-  const operator = await world.login("operator");
+  const [operator, admin] = await Promise.all([world.login("operator"), world.login("admin")]);
+  await admin.post("/queues/ml/pause");
   await operator.post("/queues/data/pause");
   const headers = { "x-xsrf-token": operator.csrfToken };
   const resumed = await operator.fetch("/board/api/queues/data/resume", { method: "PUT", headers });
@@ -30,7 +31,6 @@ test("who did what is noted, also at Bull Board, and found by user and action", 
     { action: "queue.pause", target: "data", by: "operator" },
   ]);
 
-  const admin = await world.login("admin");
   const page = await (await admin.fetch("/audit?action=queue.pause")).text();
   expect(page).toContain("queue.pause");
   expect(page).not.toContain("queue.resume");

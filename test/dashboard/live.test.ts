@@ -55,7 +55,8 @@ test("a stream ends with the login that opened it", async () => {
   const [leaving, staying] = await Promise.all([world.login("viewer"), world.login("viewer")]);
   const [left, stays] = await Promise.all([listen(leaving), listen(staying)]);
   await leaving.post("/logout");
-  await eventually("the stream to end", left.ended);
+  // Sooner than the next look at who is still logged in.
+  await eventually("the stream to end", left.ended, 5000);
   expect(stays.ended()).toBe(false);
   stays.close();
 });

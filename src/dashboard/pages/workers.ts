@@ -8,7 +8,7 @@ import { setFlash } from "../flash.ts";
 import { html } from "../html.ts";
 import { sendPage } from "../page.ts";
 import type { DashboardParts } from "../parts.ts";
-import { shareLook } from "../shared-look.ts";
+import { shareAnswer } from "../shared-answer.ts";
 import { WorkerTabs } from "../tasks/views.ts";
 import type { Viewer } from "../viewer.ts";
 import { byWorker } from "../workers/active-jobs.ts";
@@ -25,7 +25,7 @@ const fresh = 1500;
 export function workerPages({ client }: DashboardParts, audit: Audit): Router {
   const router = Router();
   const { inspect, control } = client;
-  const activeJobs = shareLook(() => inspect.active({ timeout: patience }), fresh);
+  const activeJobs = shareAnswer(() => inspect.active({ timeout: patience }), fresh);
 
   router.get("/workers", async (request, response) => {
     const [workers, active] = await Promise.all([inspect.workers(), activeJobs()]);

@@ -1,6 +1,6 @@
 import type { ClusterDoor, ClusterNodeRow, RayJobRow } from "../../core/cluster.ts";
 import { type LovageError, toLovageError } from "../../core/errors.ts";
-import { shareLook } from "../shared-look.ts";
+import { shareAnswer } from "../shared-answer.ts";
 
 /** The cluster as it was a moment ago, or why it could not be looked at. */
 export type ClusterLook =
@@ -22,7 +22,7 @@ export const pagePatience = 350;
 /** @returns a function that tells of the cluster; undefined while the cluster has not answered yet */
 export function createClusterLooks(cluster: ClusterDoor): () => Promise<ClusterLook | undefined> {
   let latest: ClusterLook | undefined;
-  const look = shareLook(async (): Promise<ClusterLook> => {
+  const look = shareAnswer(async (): Promise<ClusterLook> => {
     const options = { timeout: deadline };
     try {
       const [nodes, rayJobs] = await Promise.all([cluster.nodes(options), cluster.rayJobs(options)]);
