@@ -21,6 +21,7 @@ import { jobPages } from "./pages/jobs.ts";
 import { overviewPages } from "./pages/overview.ts";
 import { rayPages } from "./pages/ray.ts";
 import { schedulePages } from "./pages/schedules.ts";
+import { taskPages } from "./pages/tasks.ts";
 import { workerPages } from "./pages/workers.ts";
 import { workflowPages } from "./pages/workflows.ts";
 import { keepNothing, securityHeaders } from "./security-headers.ts";
@@ -84,6 +85,7 @@ export const pageRouters = [
   workflowPages,
   schedulePages,
   workerPages,
+  taskPages,
   rayPages,
   chartPages,
   boardPages,

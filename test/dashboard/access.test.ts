@@ -10,6 +10,7 @@ import {
   createDashboardWorld,
   type DashboardSession,
   type DashboardWorld,
+  emptyCluster,
 } from "../support/dashboard-world.ts";
 
 let world: DashboardWorld;
