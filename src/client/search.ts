@@ -20,6 +20,7 @@ export type Search = (query?: JobQuery, options?: SearchOptions) => Promise<JobP
 const queryFields = {
   id: true,
   task: true,
+  tasks: true,
   queue: true,
   states: true,
   tag: true,
@@ -56,6 +57,8 @@ function checkQuery(query: JobQuery): void {
   if (query.queue !== undefined) checkName("queue", query.queue, queueNames);
   if (query.states !== undefined && !Array.isArray(query.states))
     throw refused("states", query.states, "use a list of states");
+  if (query.tasks !== undefined && !Array.isArray(query.tasks))
+    throw refused("tasks", query.tasks, "use a list of tasks' names");
   for (const state of query.states ?? []) checkName("states", state, jobStates);
   for (const field of ["since", "until"] as const) {
     const value: unknown = query[field];

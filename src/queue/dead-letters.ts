@@ -1,6 +1,7 @@
-import { type Duration, toMilliseconds } from "../core/durations.ts";
+import type { Duration } from "../core/durations.ts";
 import { LovageError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
+import { toMoment } from "../core/moments.ts";
 import type { Call } from "../task/codec.ts";
 import { type QueueName, queueNames } from "../task/definition.ts";
 import type { Broker } from "./broker.ts";
@@ -44,7 +45,11 @@ export async function* walkDeadLetters(
   filter: DeadLetterFilter,
   cursor?: string,
 ): AsyncGenerator<{ snapshot: JobSnapshot; cursor: string }, void, undefined> {
-  const bounds = { since: readMoment(filter.since, "since"), until: readMoment(filter.until, "until") };
+  const { since, until } = filter;
+  const bounds = {
+    since: since === undefined ? undefined : toMoment(since, "since").getTime(),
+    until: until === undefined ? undefined : toMoment(until, "until").getTime(),
+  };
   const queues = filter.queue === undefined ? queueNames : [filter.queue];
   let after = cursor === undefined ? undefined : decodePlace(cursor);
   for (;;) {
@@ -165,17 +170,5 @@ function decodePlace(cursor: string): Place {
     field: "cursor",
     value: cursor,
     hint: "give the `cursor` of the last answer, or leave it out",
-  });
-}
-
-/** Milliseconds since 1970 of a moment, or of so long ago. */
-function readMoment(moment: Date | Duration | undefined, field: string): number | undefined {
-  if (moment === undefined) return undefined;
-  const time = moment instanceof Date ? moment.getTime() : Date.now() - toMilliseconds(moment, field);
-  if (!Number.isNaN(time)) return time;
-  throw new LovageError("INPUT_INVALID", `${field} is no moment`, {
-    field,
-    value: String(moment),
-    hint: 'use a Date, or how long ago: "1h"',
   });
 }

@@ -101,9 +101,9 @@ export function createWalk(broker: Broker, source: Source, options: WalkOptions)
     switch (source.collection) {
       case "wait":
       case "prioritized":
-        return match.enqueuedAt.getTime() > at;
       case "active":
-        return (match.startedAt?.getTime() ?? 0) > at;
+        // It was made since, or taken since and maybe handed back.
+        return Math.max(match.enqueuedAt.getTime(), match.startedAt?.getTime() ?? 0) > at;
       case "delayed":
         return match.delayedAt > at;
       default:
