@@ -21,6 +21,7 @@ export interface Script {
   workers?: number;
   inspect?: Partial<Client<TaskTypes>["inspect"]>;
   control?: Partial<Client<TaskTypes>["control"]>;
+  search?: Client<TaskTypes>["search"];
 }
 
 export interface Ended {
@@ -94,7 +95,11 @@ function scriptedClient(script: Script, ended: Ended): Client<TaskTypes> {
     if (script.redis !== undefined) throw script.redis;
     return value;
   }
-  const client: Pick<Client<TaskTypes>, "get" | "enqueue" | "tasks" | "inspect" | "control" | "close"> = {
+  const client: Pick<
+    Client<TaskTypes>,
+    "get" | "enqueue" | "tasks" | "inspect" | "control" | "search" | "close"
+  > = {
+    search: script.search ?? (() => Promise.reject(new Error("not scripted"))),
     get: (id) => answer(scriptedJob(script, id) as never),
     enqueue: (task, input, options) => {
       ended.calls.push({ task, input, options });
