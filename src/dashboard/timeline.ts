@@ -28,9 +28,10 @@ export function toRows(root: WorkflowNode, most: number): { rows: TimelineRow[];
 
 /** A workflow and its calls over time: when each waited and when it ran, by its state's colour and in words. */
 export function Timeline({ rows, now }: { rows: readonly TimelineRow[]; now: number }): Html {
-  const start = Math.min(...rows.map(({ node }) => node.enqueuedAt?.getTime() ?? now));
-  const ends = rows.map(({ node }) => endOf(node, now));
-  const span = Math.max(1, Math.max(...ends) - start);
+  // Of a step, and of a job that was removed, no times are known.
+  const timed = rows.flatMap(({ node }) => (node.enqueuedAt === undefined ? [] : [node]));
+  const start = Math.min(...timed.map(({ enqueuedAt }) => enqueuedAt?.getTime() ?? now));
+  const span = Math.max(1, Math.max(...timed.map((node) => endOf(node, now))) - start);
   const share = (time: number) => `${Math.min(100, Math.max(0, ((time - start) / span) * 100)).toFixed(2)}%`;
   return html`<div class="timeline" role="region" aria-label="Timeline" tabindex="0">
     <div class="scale" aria-hidden="true">

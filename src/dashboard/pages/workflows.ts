@@ -111,6 +111,7 @@ function showTree(request: Request, response: Response, tree: WorkflowNode): voi
       <//>
       <p class="legend" aria-hidden="true">
         <span><i class="waits"></i> waits for a worker</span> <span><i class="runs state-active"></i> runs</span>
+        <span><i class="runs state-waiting-children"></i> waits for its calls</span>
         <span><i class="runs state-completed"></i> completed</span> <span><i class="runs state-failed"></i> failed</span>
       </p>
       <${Timeline} rows=${rows} now=${Date.now()} />
