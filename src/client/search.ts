@@ -57,8 +57,9 @@ function checkQuery(query: JobQuery): void {
   if (query.queue !== undefined) checkName("queue", query.queue, queueNames);
   if (query.states !== undefined && !Array.isArray(query.states))
     throw refused("states", query.states, "use a list of states");
-  if (query.tasks !== undefined && !Array.isArray(query.tasks))
-    throw refused("tasks", query.tasks, "use a list of tasks' names");
+  const { tasks = [] } = query;
+  if (!Array.isArray(tasks) || !tasks.every((task) => typeof task === "string"))
+    throw refused("tasks", tasks, "use a list of tasks' names");
   for (const state of query.states ?? []) checkName("states", state, jobStates);
   for (const field of ["since", "until"] as const) {
     const value: unknown = query[field];

@@ -6,6 +6,8 @@ import type { Call } from "../task/codec.ts";
 import { type QueueName, queueNames } from "../task/definition.ts";
 import type { Broker } from "./broker.ts";
 import { jobFields } from "./keys.ts";
+import type { SetPlace } from "./search-place.ts";
+import { readSet } from "./search-source.ts";
 import { type JobSnapshot, readError, toSnapshot, toState } from "./snapshot.ts";
 
 /** The states in which a job is a dead letter. */
@@ -70,31 +72,17 @@ async function readPlaces(
   { since, until }: { since: number | undefined; until: number | undefined },
   after: Place | undefined,
 ): Promise<Place[]> {
-  const least = since ?? "-inf";
-  const most = Math.min(
-    after?.endedAt ?? Number.POSITIVE_INFINITY,
-    until === undefined ? Number.POSITIVE_INFINITY : until - 1,
-  );
   const pages = await Promise.all(
     queues.map(async (queue) => {
-      const places: Place[] = [];
-      // Many may have ended in the same millisecond: those that were seen already are passed over.
-      for (let offset = 0; ; offset += page) {
-        const found = await broker.redis.zrevrangebyscore(
-          broker.keys.failed(queue),
-          Number.isFinite(most) ? most : "+inf",
-          least,
-          "WITHSCORES",
-          "LIMIT",
-          offset,
-          page,
-        );
-        for (let at = 0; at < found.length; at += 2) {
-          const place = { queue, id: found[at] ?? "", endedAt: Number(found[at + 1]) };
-          if (after === undefined || compare(after, place) < 0) places.push(place);
-        }
-        if (places.length > 0 || found.length < 2 * page) return { places, full: found.length === 2 * page };
-      }
+      const set = {
+        key: broker.keys.failed(queue),
+        kind: "newest",
+        least: since ?? "-inf",
+        most: until === undefined ? "+inf" : until - 1,
+      } as const;
+      const { entries, end } = await readSet(broker, set, after && placeIn(queue, after), page);
+      const places = entries.map(({ id, score = 0 }) => ({ queue, id, endedAt: score }));
+      return { places, full: !end };
     }),
   );
   const ends = pages.flatMap(({ places, full }) => (full ? places.slice(-1) : [])).sort(compare);
@@ -103,6 +91,12 @@ async function readPlaces(
     .flatMap(({ places }) => places)
     .sort(compare)
     .filter((place) => end === undefined || compare(place, end) <= 0);
+}
+
+/** Where a place of all queues is in one of them: what ended at the same moment comes before it, or after it. */
+function placeIn(queue: string, { endedAt, queue: of, id }: Place): SetPlace {
+  const beyond = queue < of ? "" : "\u{10ffff}";
+  return { score: endedAt, id: queue === of ? id : beyond, next: false };
 }
 
 /** The newest first; Redis, too, orders what has the same score by id, from the last to the first. */

@@ -55,7 +55,8 @@ test("what workers made of jobs is found by every question, with all that a list
     endedAt: expect.any(Date),
   });
   expect({ cursor, looked, total }).toEqual({ cursor: null, looked: 3, total: 3 });
-  expect((await client.search({ states: ["scheduled"] })).jobs[0]?.at?.getTime()).toBe(at.getTime());
+  const [scheduled] = (await client.search({ states: ["scheduled"] })).jobs;
+  expect(Math.abs(Number(scheduled?.at) - at.getTime())).toBeLessThan(1000);
 });
 
 test("a part goes on where the one before it ended", async () => {

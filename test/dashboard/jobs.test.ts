@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Role } from "../../src/core/roles.ts";
+import { createAuditLog } from "../../src/queue/audit-log.ts";
 import {
   createDashboardWorld,
   type DashboardSession,
@@ -55,6 +56,12 @@ test("an action tells what it did, is in the audit log, and a replay leads to th
   expect((await sessions.admin.post(`${path}/discard`)).headers.get("location")).toBe("/jobs");
   await expect(client.get("acted")).rejects.toMatchObject({ code: "JOB_NOT_FOUND" });
   expect((await sessions.viewer.fetch(path)).status).toBe(404);
+  const { lines } = await createAuditLog(world.broker).list({ action: "job", limit: 100 });
+  const mine = lines.filter(({ target }) => target === "default:acted");
+  expect(mine).toMatchObject([
+    { action: "job.discard", by: "admin", role: "admin" },
+    { action: "job.replay", by: "operator", details: { outcome: "acted~replay-1" } },
+  ]);
 });
 
 test("several at once: what cannot be done to one stops none of the others; only our own list is gone back to", async () => {

@@ -101,6 +101,7 @@ function lineage(job: JobSnapshot, place: JobPlace): [string, Children][] {
   const link = (other: string) =>
     html`<a class="mono" href=${`/jobs?id=${encodeURIComponent(other)}`}>${other}</a>`;
   const parent = /^(.+)~\d+$/.exec(id)?.[1];
+  const before = /^(.+)~(?:success|failure)$/.exec(id)?.[1];
   return [
     ["Id", html`<code>${id}</code>`],
     ["Task", html`<a href=${`/jobs?task=${encodeURIComponent(task)}`}>${task}</a>`],
@@ -116,6 +117,7 @@ function lineage(job: JobSnapshot, place: JobPlace): [string, Children][] {
         html`<a class="mono" href=${`/ray/${encodeURIComponent(rayJob.submissionId)}`}>${rayJob.submissionId}</a>`,
     ],
     ["Called by", parent !== undefined && link(parent)],
+    ["Follows", before !== undefined && link(before)],
     [
       "Workflow",
       calls !== undefined &&
@@ -123,7 +125,10 @@ function lineage(job: JobSnapshot, place: JobPlace): [string, Children][] {
     ],
     ["Replay of", replayOf && link(replayOf)],
     ["Replayed by", replayedBy && link(replayedBy)],
-    ["Goes on with", html`<a href=${`/jobs?id=${encodeURIComponent(`${id}~`)}`}>jobs made from this one</a>`],
+    [
+      "Made from it",
+      html`<a href=${`/jobs?id=${encodeURIComponent(`${id}~`)}`}>calls, replays and continuations</a>`,
+    ],
   ].map(([name, value]) => [name as string, value === false ? undefined : (value as Children)]);
 }
 

@@ -23,7 +23,7 @@ type Kind = keyof typeof statesFor;
 const mostCounted = 10_000;
 
 /** A request counts for so long, in milliseconds, then the page asks again. */
-const countingTime = 200;
+const countingTime = 100;
 
 /** Cancel and replay of all jobs that match a search: first how many they are, then, when it is confirmed, at work. */
 export function manyJobs(parts: DashboardParts, audit: Audit): Router {
