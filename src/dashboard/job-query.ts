@@ -12,11 +12,13 @@ export type JobFields = Partial<
 const names = ["text", "id", "task", "queue", "state", "tag", "code", "worker", "since", "until"] as const;
 
 /** The fields of a form, from a URL or a body. */
-export function readFields(given: unknown): JobFields {
-  const values = (given ?? {}) as Record<string, unknown>;
+export function readFields(form: unknown): JobFields {
+  const values = (form ?? {}) as Record<string, unknown>;
   const fields: JobFields = {};
   for (const name of names) {
-    const value = values[name];
+    const given = values[name];
+    // A URL may name several states, one by one.
+    const value = Array.isArray(given) ? given.join(",") : given;
     if (typeof value === "string" && value.trim() !== "") fields[name] = value.trim();
   }
   return fields;

@@ -52,7 +52,8 @@ test("an action tells what it did, is in the audit log, and a replay leads to th
   const { client } = world;
   await (await client.get("acted~replay-1")).result({ timeout: "10s" }).catch(() => {});
   // A job that has ended cannot be cancelled: that is told, and nothing is noted.
-  expect((await sessions.operator.post(`${path}/cancel`)).status).toBe(404);
+  expect((await sessions.operator.post(`${path}/cancel`)).headers.get("location")).toBe(path);
+  expect(await textOf(path, "operator")).toContain("The job had ended already.");
   expect((await sessions.admin.post(`${path}/discard`)).headers.get("location")).toBe("/jobs");
   await expect(client.get("acted")).rejects.toMatchObject({ code: "JOB_NOT_FOUND" });
   expect((await sessions.viewer.fetch(path)).status).toBe(404);

@@ -13,11 +13,8 @@ type Client = DashboardParts["client"];
 export const jobActionKinds = {
   cancel: {
     role: "operator",
-    run: async (client: Client, { queue, id }: JobPlace, by: string) => {
-      const outcome = await client.control.cancel(id, { queue, reason: `cancelled by ${by}` });
-      if (outcome === "ended") throw new LovageError("JOB_NOT_FOUND", "it had ended already");
-      return outcome;
-    },
+    run: (client: Client, { queue, id }: JobPlace, by: string) =>
+      client.control.cancel(id, { queue, reason: `cancelled by ${by}` }),
   },
   replay: {
     role: "operator",
@@ -44,6 +41,9 @@ export const done: Record<JobActionKind, string> = {
   discard: "discarded",
 };
 
+/** What a cancellation answers where there was nothing left to cancel. */
+const tooLate = "ended";
+
 /** So many jobs are worked on at once. */
 const atOnce = 25;
 const mostPicked = 1000;
@@ -56,6 +56,10 @@ export function jobActions({ client }: DashboardParts, audit: Audit): Router {
     const place = placeOf(request);
     const by = request.viewer?.name ?? "";
     const outcome = await jobActionKinds[kind].run(client, place, by);
+    if (outcome === tooLate) {
+      setFlash(request, "failed", "The job had ended already.");
+      return response.redirect(303, jobPath(place));
+    }
     await audit(request, { action: `job.${kind}`, target: jobKey(place), details: { outcome } });
     const next = { cancel: place, replay: { ...place, id: outcome }, discard: undefined }[kind];
     setFlash(request, "done", tellOne(kind, place.id, outcome));
@@ -107,8 +111,9 @@ export async function actOnAll(
   for (let start = 0; start < places.length; start += atOnce) {
     const part = places.slice(start, start + atOnce).map(async (place) => {
       try {
-        await jobActionKinds[kind].run(client, place, by);
-        count += 1;
+        const outcome = await jobActionKinds[kind].run(client, place, by);
+        if (outcome === tooLate) faults.push(`${place.id}: it had ended already`);
+        else count += 1;
       } catch (error) {
         faults.push(`${place.id}: ${toLovageError(error).message}`);
       }

@@ -7,7 +7,7 @@ import { placeOf } from "./job-place.ts";
 const mostReaders = 100;
 
 /** A browser opens the stream anew after so long, and is asked for its login again. Milliseconds. */
-const longest = 10 * 60_000;
+const longest = 2 * 60_000;
 
 /** A reader that is so many bytes behind does not read any more. */
 const mostBehind = 1024 * 1024;

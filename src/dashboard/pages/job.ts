@@ -23,7 +23,9 @@ export function jobPage({ client }: DashboardParts): Router {
   router.get("/jobs/:queue/:id", async (request, response) => {
     const place = placeOf(request);
     const job = await client.get(place.id, { queue: place.queue });
-    const [snapshot, lines] = await Promise.all([job.snapshot(), lastOf(job.logs())]);
+    // What refreshes itself is the part above the log, which has a stream of its own.
+    const isRefresh = request.get("hx-request") !== undefined;
+    const [snapshot, lines] = await Promise.all([job.snapshot(), isRefresh ? [] : lastOf(job.logs())]);
     show(request, response, place, snapshot, lines);
   });
 
