@@ -117,7 +117,7 @@ function Control(props: { field: SchemaField; value: string; wrong: string | und
     required,
     ...(wrong !== undefined && { "aria-invalid": "true", "aria-describedby": wrong }),
   };
-  const empty = fallback === undefined ? "not given" : `default: ${fallback}`;
+  const empty = fallback === undefined ? (required ? "" : "not given") : `default: ${fallback}`;
   if (kind === "choice" || kind === "boolean") {
     return html`<select ...${common}>
       <option value="" selected=${value === ""}>${empty}</option>
@@ -127,7 +127,7 @@ function Control(props: { field: SchemaField; value: string; wrong: string | und
     </select>`;
   }
   if (kind === "json")
-    return html`<textarea ...${common} rows="4" placeholder=${`JSON; ${empty}`} spellcheck=${false}>${value}</textarea>`;
+    return html`<textarea ...${common} rows="4" placeholder=${empty === "" ? "JSON" : `JSON; ${empty}`} spellcheck=${false}>${value}</textarea>`;
   const numeric = kind !== "text" && { inputmode: "decimal" };
   return html`<input ...${common} ...${numeric} value=${value} placeholder=${empty} autocomplete="off" />`;
 }

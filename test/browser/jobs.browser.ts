@@ -10,7 +10,10 @@ let world: DashboardWorld;
 
 beforeAll(async () => {
   [browser, world] = await Promise.all([openBrowser(), createDashboardWorld()]);
-  await world.worker({ queues: ["default"], concurrency: 4 });
+  // Many pages are looked at before the last job is.
+  const kept = { age: 3_600_000, count: 1000 };
+  const retention = { result: kept, failure: kept, logLines: 100 };
+  await world.worker({ queues: ["default"], concurrency: 4, retention });
   const { client } = world;
   const jobs = await Promise.all([
     client.enqueue("test.echo", { text: "hello" }, { tags: ["greeting"] }),
@@ -47,16 +50,23 @@ async function open(
 
 const rows = (page: Page) => page.locator("#rows tr");
 
-test("the list, in light, dark and on a phone", async () => {
-  for (const [name, look] of [
-    ["jobs", {}],
-    ["jobs-dark", { dark: true }],
-    ["jobs-phone", { phone: true }],
+test.each([
+  ["jobs", "/jobs", "all were looked at"],
+  ["job", "/jobs/default/broken", "INPUT_INVALID"],
+  ["job-replay", "/jobs/default/broken/replay", "Input, as JSON"],
+  ["enqueue-tasks", "/jobs/new", "test.echo"],
+  ["enqueue", "/jobs/new?task=test.add", "numbers"],
+  ["matching", "/jobs/matching/replay?tag=bad", "can be replayed"],
+])("%s in light, dark and on a phone", async (name, path, text) => {
+  for (const [suffix, look] of [
+    ["", {}],
+    ["-dark", { dark: true }],
+    ["-phone", { phone: true }],
   ] as const) {
-    const page = await open("/jobs", "admin", look);
-    await page.getByText("all were looked at").waitFor();
+    const page = await open(path, "admin", look);
+    await page.getByText(text).first().waitFor();
     expect(await accessibilityFaults(page)).toEqual([]);
-    await shoot(page, name);
+    await shoot(page, name + suffix);
     await page.context().close();
   }
 });
