@@ -34,6 +34,7 @@ export async function main(argv: string[]): Promise<number> {
     runWorker: async (options) => (await import("./worker.ts")).runWorker(config(), options),
     runScheduler: async () => (await import("./scheduler.ts")).runScheduler(config()),
     runDashboard: async (options) => (await import("./dashboard.ts")).runDashboard(config(), options),
+    describeUser: async (user) => (await import("../dashboard/user-list.ts")).describeUser(user),
     runDev: async (options) => (await import("./dev.ts")).runDev(options),
   });
 }

@@ -6,6 +6,7 @@ import { createTroubleLog } from "../observe/trouble.ts";
 import { onSignals } from "../process/signals.ts";
 import { letYoungGenerationGrow } from "../process/young-generation.ts";
 import { openBroker } from "../queue/broker.ts";
+import { readRedisId } from "../queue/redis-id.ts";
 import { createClusterOperations } from "../ray/cluster.ts";
 import { createProgramPackage } from "../ray/program.ts";
 import { createRayRunner } from "../ray/runner.ts";
@@ -95,11 +96,13 @@ export async function runWorker(
     await Promise.all([broker.close(), ray.close()]);
     throw error;
   }
+  const redisId = await readRedisId(broker);
   const rayRunner = createRayRunner({
     client: ray,
     programs,
     settings: {
       world: config.redis.prefix,
+      redisId,
       datasetsDir: config.folders.datasets,
       modelsDir: config.folders.models,
       uriSchemes: config.folders.uriSchemes,

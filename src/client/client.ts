@@ -18,6 +18,7 @@ import type { JobHandle } from "./handle.ts";
 import { createInspect, type Inspect } from "./inspect.ts";
 import { endable } from "./iteration.ts";
 import { createReach } from "./reach.ts";
+import { createSchedules, type Schedules } from "./schedules.ts";
 import { createSearch, type Search } from "./search.ts";
 
 /** One call for {@link Client.enqueueMany}. */
@@ -63,6 +64,8 @@ export interface Client<Tasks extends TaskTypes> {
    */
   events(options?: { queues?: readonly QueueName[]; since?: EventCursor }): AsyncIterableIterator<LiveEvent>;
   readonly deadLetters: DeadLetters;
+  /** When tasks are called again and again. */
+  readonly schedules: Schedules<Tasks>;
   /**
    * A part of the jobs that fit, over all queues and states: those that run first, then the nearest to now. It looks at
    * jobs for a quarter of a second at most, so a part may hold few jobs or none and not be the last: go on with its
@@ -125,6 +128,7 @@ export function createClient<Tasks extends TaskTypes>(options: ClientOptions): C
       }),
     deadLetters: createDeadLetters(connection),
     search: createSearch(reach),
+    schedules: createSchedules(connection),
     workflow: (id, { queue, ...treeOptions } = {}) =>
       bounded(async ({ broker }) =>
         readWorkflowTree(broker, queue ?? (await findQueue(broker, id)), id, treeOptions),

@@ -13,6 +13,7 @@ import { takeFlash } from "./flash.ts";
 import { requireLogin } from "./gate.ts";
 import type { Live } from "./live.ts";
 import { loginPages } from "./login.ts";
+import { auditPages } from "./pages/audit.ts";
 import { chartPages } from "./pages/charts.ts";
 import { jobPages } from "./pages/jobs.ts";
 import { overviewPages } from "./pages/overview.ts";
@@ -64,23 +65,26 @@ export function createApp(parts: AppParts): Express {
   app.use(express.urlencoded({ extended: false, limit: "2mb" }), protectFromForgery, takeFlash);
   app.use(tellOthers(live));
   if (parts.metrics !== undefined) app.get("/metrics", parts.metrics);
-  for (const pages of [
-    overviewPages,
-    jobPages,
-    workflowPages,
-    schedulePages,
-    workerPages,
-    rayPages,
-    chartPages,
-    boardPages,
-  ])
-    app.use(pages(parts, audit));
+  for (const pages of pageRouters) app.use(pages(parts, audit));
+  app.use(auditPages(parts.auditLog));
   app.use((request) => {
     throw new LovageError("NOT_FOUND", `there is no page ${request.path}`, { hint: "see the navigation" });
   });
   app.use(answerError(parts.logger));
   return app;
 }
+
+/** The pages, a router each. What they do to others they guard by `requireRole`. */
+export const pageRouters = [
+  overviewPages,
+  jobPages,
+  workflowPages,
+  schedulePages,
+  workerPages,
+  rayPages,
+  chartPages,
+  boardPages,
+];
 
 const sayYes: Handler = (_request, response) => {
   response.setHeader("content-type", "application/json");

@@ -91,5 +91,5 @@ function Navigation({ section, viewer, csrfToken }: LayoutProps & { viewer: View
         <button type="submit">Log out</button>
       </form>
     </div>
-  ` as unknown as Html;
+  `;
 }

@@ -129,3 +129,9 @@ export function Pager(props: { first?: string | undefined; next?: string | undef
     ${next && html`<a class="button" href=${next} rel="next">Next</a>`}
   </nav>`;
 }
+
+/** A job by its task's short name and its id, leading to its own page. */
+export function JobLink({ id, task, queue }: { id: string; task: string; queue: string }): Html {
+  return html`<a href=${`/jobs/${queue}/${encodeURIComponent(id)}`} title=${task}>${task.split(".").at(-1)}</a>
+    <small class="mono muted job-id" title=${id}>${id}</small>`;
+}

@@ -33,6 +33,22 @@ export interface Keys {
   readonly workers: string;
   /** Hash: the limits that operators set for tasks, instead of those of their definitions. */
   readonly limits: string;
+  /** What tells this Redis from every other. */
+  readonly redisId: string;
+  /** Sorted set of all schedules by the moment at which each is due. */
+  readonly schedules: string;
+  /** Hash of one schedule. */
+  schedule(name: string): string;
+  /** Set of the schedules of which a time waits for the end of an earlier job. */
+  readonly schedulesQueued: string;
+  /** Hash: job's id → a firing whose job is still to be added. */
+  readonly scheduleFirings: string;
+  /** Channel on which changes of schedules are announced. */
+  readonly scheduleChanges: string;
+  /** Hash: which scheduler acts, and in which term. */
+  readonly schedulerLease: string;
+  /** Counter of the terms. */
+  readonly schedulerTerms: string;
   /** Channel of requests to workers. */
   readonly control: string;
   /** Channel of the answers to one client's requests. */
@@ -72,6 +88,14 @@ export function createKeys(prefix: string): Keys {
     cancellations: `${prefix}:cancellations`,
     workers: `${prefix}:workers`,
     limits: `${prefix}:limits`,
+    redisId: `${prefix}:redis-id`,
+    schedules: `${prefix}:schedules`,
+    schedule: (name) => `${prefix}:schedule:${name}`,
+    schedulesQueued: `${prefix}:schedules-queued`,
+    scheduleFirings: `${prefix}:schedule-firings`,
+    scheduleChanges: `${prefix}:schedule-changes`,
+    schedulerLease: `${prefix}:scheduler-lease`,
+    schedulerTerms: `${prefix}:scheduler-terms`,
     control: `${prefix}:control`,
     answers: (client) => `${prefix}:answers:${client}`,
     session: (digest) => `${prefix}:session:${digest}`,

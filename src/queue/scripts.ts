@@ -1,5 +1,7 @@
 import type { Redis } from "ioredis";
+import { type ExpiryCommands, expiryScripts } from "./expiry-scripts.ts";
 import { type RateLineCommand, rateLineScript } from "./rate-line-script.ts";
+import { type ScheduleCommands, scheduleScripts } from "./schedule-scripts.ts";
 import { type SearchCommands, searchScript } from "./search-script.ts";
 import { type SlotsCommand, slotsScript } from "./slots-script.ts";
 
@@ -172,11 +174,18 @@ const sources = {
   },
   ...slotsScript,
   ...rateLineScript,
+  ...scheduleScripts,
+  ...expiryScripts,
   ...searchScript,
 } as const;
 
 /** The scripts as commands of the client. */
-export interface ScriptCommands extends SlotsCommand, RateLineCommand, SearchCommands {
+export interface ScriptCommands
+  extends SlotsCommand,
+    RateLineCommand,
+    ScheduleCommands,
+    ExpiryCommands,
+    SearchCommands {
   lovageSetHeld(job: string, lock: string, token: string, field: string, value: string): Promise<number>;
   lovageLog(
     job: string,
