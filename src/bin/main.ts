@@ -1,3 +1,4 @@
+import { userInfo } from "node:os";
 import { runCli } from "../cli/index.ts";
 import { type Client, createClient } from "../client/index.ts";
 import { type Config, environmentSources, loadConfig } from "../config/index.ts";
@@ -31,6 +32,8 @@ export async function main(argv: string[]): Promise<number> {
     signal: interrupted.signal,
     openClient: () => openClient(config()),
     openCluster: () => openClusterDoor(config()),
+    openKeys: async () => (await import("./api-keys.ts")).openApiKeys(config()),
+    user: () => userInfo().username,
     // Each process loads what it needs and nothing else.
     runWorker: async (options) => (await import("./worker.ts")).runWorker(config(), options),
     runScheduler: async () => (await import("./scheduler.ts")).runScheduler(config()),

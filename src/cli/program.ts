@@ -13,6 +13,7 @@ import { addEventsCommand } from "./events.ts";
 import { exitCodeOf, exitCodes, exitCodesHelp } from "./exit-codes.ts";
 import { addInspectCommands } from "./inspect.ts";
 import { addJobsCommand } from "./jobs.ts";
+import { addKeyCommands } from "./keys.ts";
 import { addLogsCommand } from "./logs.ts";
 import { addRayCommands } from "./ray.ts";
 import { addResultCommand } from "./result.ts";
@@ -71,6 +72,7 @@ export async function runCli(argv: readonly string[], doors: CliDoors): Promise<
   addControlCommands(program, run, doors);
   addTopCommand(program, run, doors);
   addRayCommands(program, run, doors);
+  addKeyCommands(program, run, doors);
   addUsersCommands(program, run, doors);
 
   try {

@@ -77,6 +77,8 @@ export async function lovage(args: readonly string[], settings: Settings = {}): 
     signal: new AbortController().signal,
     openClient: () => scriptedClient(script, ended),
     openCluster: () => ({ nodes: unexpected, rayJobs: unexpected, close: async () => {} }),
+    openKeys: unexpected,
+    user: () => "somebody",
     runWorker: unexpected,
     runScheduler: unexpected,
     runDashboard: unexpected,
