@@ -1,4 +1,5 @@
 import type { Redis } from "ioredis";
+import { type DepthCommand, depthScript } from "./depth-script.ts";
 import { type RateLineCommand, rateLineScript } from "./rate-line-script.ts";
 import { type SlotsCommand, slotsScript } from "./slots-script.ts";
 
@@ -171,10 +172,11 @@ const sources = {
   },
   ...slotsScript,
   ...rateLineScript,
+  ...depthScript,
 } as const;
 
 /** The scripts as commands of the client. */
-export interface ScriptCommands extends SlotsCommand, RateLineCommand {
+export interface ScriptCommands extends SlotsCommand, RateLineCommand, DepthCommand {
   lovageSetHeld(job: string, lock: string, token: string, field: string, value: string): Promise<number>;
   lovageLog(
     job: string,

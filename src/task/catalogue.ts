@@ -81,6 +81,8 @@ export interface TaskManifest {
   description: string;
   kind: "task" | "ray" | "workflow";
   retry: RetryPolicy;
+  /** How many of its jobs may run at once over all workers; absent: no limit. */
+  concurrency?: { total?: number; perKey?: number };
   /** JSON Schema (draft 2020-12) of what a caller may write. */
   input: unknown;
   output: unknown;
@@ -92,12 +94,16 @@ export function kindOf(task: AnyTask): TaskManifest["kind"] {
 }
 
 export function describeTask(task: AnyTask): TaskManifest {
+  const { total, perKey } = task.limits.concurrency ?? {};
   return {
     name: task.name,
     queue: task.queue,
     description: task.description,
     kind: kindOf(task),
     retry: task.retry,
+    ...(task.limits.concurrency && {
+      concurrency: { ...(total !== undefined && { total }), ...(perKey !== undefined && { perKey }) },
+    }),
     input: z.toJSONSchema(task.input, { io: "input", unrepresentable: "any" }),
     output: z.toJSONSchema(task.output, { io: "output", unrepresentable: "any" }),
   };

@@ -1,7 +1,8 @@
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../observe/logger.ts";
-import { beatInterval, type Registration } from "../queue/registry.ts";
+import { createLagWatch, lookInterval } from "../process/event-loop.ts";
+import { beatInterval, type Registration, type WorkerBeat } from "../queue/registry.ts";
 import type { ServedQueues } from "./served-queues.ts";
 import type { Tally } from "./tally.ts";
 
@@ -10,6 +11,8 @@ export interface Heartbeat {
   readonly startedAt: number;
   /** How late the event loop was at most within the last ten seconds, in milliseconds. */
   lag(): number;
+  /** What it says of itself at this moment. */
+  status(): WorkerBeat;
   /** Registers the worker; from now on it beats. */
   start(): Promise<void>;
   /** Says that the worker takes no more jobs; it goes on beating. */
@@ -18,14 +21,8 @@ export interface Heartbeat {
   stop(): Promise<void>;
 }
 
-/** How often the lateness of the event loop is looked at, in milliseconds. */
-const lookInterval = 500;
-
 /** How long a stopping worker waits for Redis to take its name out, in milliseconds. */
 const leaveTimeout = 2000;
-
-/** How many looks the greatest lateness is remembered for. */
-const looks = 20;
 
 export function createHeartbeat(parts: {
   registration: Registration;
@@ -40,16 +37,14 @@ export function createHeartbeat(parts: {
   const { registration, queues, tally, version, logger } = parts;
   const host = hostname();
   const startedAt = Date.now();
-  const lags: number[] = [];
-  let lastLook = 0;
+  const watch = createLagWatch(look);
   let sinceBeat = 0;
+  let started = false;
   let stopping = false;
-  let timer: NodeJS.Timeout | undefined;
   let beating: Promise<void> | undefined;
 
-  async function beat(): Promise<void> {
-    const wanted = registration.name;
-    const renamed = await registration.beat({
+  function status(): WorkerBeat {
+    return {
       host,
       pid: process.pid,
       version,
@@ -59,11 +54,15 @@ export function createHeartbeat(parts: {
       completed: tally.completed,
       failed: tally.failed,
       retried: tally.retry,
-      lag: lag(),
+      lag: watch.lag(),
       rss: process.memoryUsage.rss(),
       stopping,
-    });
-    if (!renamed) return;
+    };
+  }
+
+  async function beat(): Promise<void> {
+    const wanted = registration.name;
+    if (!(await registration.beat(status()))) return;
     logger.warn(
       { wanted, name: registration.name },
       "another live worker has this worker's name; it goes by another. Give each its own: --name or WORKER_NAME",
@@ -81,34 +80,27 @@ export function createHeartbeat(parts: {
   }
 
   function look(): void {
-    const now = performance.now();
-    lags.push(Math.max(0, Math.round(now - lastLook - lookInterval)));
-    if (lags.length > looks) lags.shift();
-    lastLook = now;
     sinceBeat += lookInterval;
     if (sinceBeat < beatInterval) return;
     sinceBeat = 0;
     beatOnce();
   }
 
-  function lag(): number {
-    return Math.max(0, ...lags);
-  }
-
   return {
     startedAt,
-    lag,
+    lag: watch.lag,
+    status,
     async start() {
       await beat();
-      lastLook = performance.now();
-      timer = setInterval(look, lookInterval).unref();
+      watch.start();
+      started = true;
     },
     stopping() {
       stopping = true;
-      if (timer !== undefined) beatOnce();
+      if (started) beatOnce();
     },
     async stop() {
-      clearInterval(timer);
+      watch.stop();
       const left = Promise.resolve(beating).then(() => registration.leave());
       // A Redis that went away must not keep the process; the registry then finds out by itself.
       await Promise.race([left, sleep(leaveTimeout, undefined, { ref: false })]);

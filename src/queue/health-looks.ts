@@ -1,0 +1,27 @@
+import type { Broker } from "./broker.ts";
+import { readDepths } from "./depths.ts";
+import { toOverview } from "./measurements.ts";
+import type { WorkerBeat } from "./registry.ts";
+import { judge } from "./workers.ts";
+
+/** What is wrong with the connection to Redis; undefined: nothing. Asks with a ping; the caller bounds the wait. */
+export async function lookAtRedis({ redis, address }: Broker): Promise<string | undefined> {
+  // A ping would wait for the connection.
+  if (redis.status !== "ready") return `there is no connection to Redis at ${address}`;
+  await redis.ping();
+  return undefined;
+}
+
+/**
+ * Why a worker is stuck: it takes nothing though jobs wait and it has free slots, or its event loop was held up; undefined:
+ * it is not, or nobody can tell while Redis is away: to start a worker again would not bring it back.
+ */
+export async function lookAtWorker(
+  broker: Broker,
+  status: () => WorkerBeat & { name: string },
+): Promise<string | undefined> {
+  if (broker.redis.status !== "ready") return undefined;
+  const queues = await readDepths(broker);
+  const { state, why } = judge({ ...status(), instance: "", age: 0 }, queues.map(toOverview));
+  return state === "stuck" ? why : undefined;
+}
