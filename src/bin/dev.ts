@@ -57,8 +57,10 @@ export function createLocalStack(
     rayNodes: nodes,
     rayCpus: options.rayCpus ?? Math.max(2, Math.floor(availableParallelism() / nodes)),
     ...localFolders(),
-    workers: workers.map(({ variable, ...worker }) => ({
+    workers: workers.map(({ variable, ...worker }, index) => ({
       ...worker,
+      // One port cannot serve them all.
+      healthPort: given["HEALTH_PORT"] ? Number(given["HEALTH_PORT"]) + index : undefined,
       concurrency: Number(given[variable] || worker.concurrency),
     })),
     workerCommand: [process.execPath, fileURLToPath(new URL("lovage.ts", import.meta.url)), "worker"],

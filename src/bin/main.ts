@@ -32,7 +32,7 @@ export async function main(argv: string[]): Promise<number> {
     openCluster: () => openClusterDoor(config()),
     // Each process loads what it needs and nothing else.
     runWorker: async (options) => (await import("./worker.ts")).runWorker(config(), options),
-    runScheduler: async () => (await import("./scheduler.ts")).runScheduler(config()),
+    runScheduler: async (options) => (await import("./scheduler.ts")).runScheduler(config(), options),
     runDashboard: async (options) => (await import("./dashboard.ts")).runDashboard(config(), options),
     runDev: async (options) => (await import("./dev.ts")).runDev(options),
   });

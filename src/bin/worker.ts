@@ -13,6 +13,7 @@ import type { TaskLogger } from "../task/context.ts";
 import type { Catalogue, Dependencies, Hooks, QueueName, TaskSettings } from "../task/index.ts";
 import { renderBanner } from "../worker/banner.ts";
 import { cannotIsolate, createWorker } from "../worker/worker.ts";
+import { monitoringOf } from "./monitoring-of.ts";
 import { openRay } from "./ray.ts";
 import { version } from "./version.ts";
 
@@ -21,6 +22,8 @@ export interface WorkerCommandOptions {
   /** For each of the queues; default: the configuration's. */
   concurrency?: number | undefined;
   name?: string | undefined;
+  /** Of `/livez`, `/readyz` and `/metrics`. Default: the configuration's, or none. */
+  healthPort?: number | undefined;
 }
 
 /** What a worker works with: its tasks, and the folder of the programs that the Ray tasks among them name. */
@@ -79,25 +82,29 @@ export async function runWorker(
   });
   const isolation = catalogueUrl === undefined ? undefined : { catalogueUrl, ...config.worker.isolation };
   for (const task of tasks) if (task.isolate && isolation === undefined) throw cannotIsolate(task);
+  const monitoring = await monitoringOf(config.health, options.healthPort, "worker");
   const broker = await openBroker({
     redis: config.redis,
     onWaiting: (reason) => logger.warn({ reason }, "waiting for Redis"),
     onError: createTroubleLog(logger, "trouble with Redis"),
   });
+  monitoring?.watchRedis(broker);
   let dependencies = {} as Dependencies;
   const close = async () => {
     await dispose(deployment, dependencies, logger);
-    await Promise.all([broker.close(), ray.close()]);
+    await Promise.all([broker.close(), ray.close(), monitoring?.close()]);
   };
   try {
     if (deployment.dependencies !== undefined) dependencies = await deployment.dependencies();
   } catch (error) {
-    await Promise.all([broker.close(), ray.close()]);
+    await Promise.all([broker.close(), ray.close(), monitoring?.close()]);
     throw error;
   }
+  const counted = monitoring?.countWork(catalogue, queueNames, () => worker.status().queues);
   const rayRunner = createRayRunner({
     client: ray,
     programs,
+    observer: counted?.ray,
     settings: {
       world: config.redis.prefix,
       datasetsDir: config.folders.datasets,
@@ -126,6 +133,7 @@ export async function runWorker(
     conf: publicConfig({ ...config, worker: { ...config.worker, name, queues: queueNames } }),
     concurrencyOf: (queue) => config.worker.concurrency[queue],
     onShutdown: () => told.resolve(),
+    observer: counted?.worker,
     ...(isolation && { isolation }),
   });
   const facts = { version, name, queues, redis: broker.address, ray: config.ray.address, tasks };
@@ -143,6 +151,7 @@ export async function runWorker(
   });
   // A stack that died without a word must not leave its workers behind.
   process.once("disconnect", told.resolve);
+  monitoring?.watchWorker(broker, worker);
   try {
     await worker.start();
   } catch (error) {
@@ -150,11 +159,13 @@ export async function runWorker(
     throw error;
   }
   letYoungGenerationGrow();
+  if (monitoring) monitoring.health.stage = "running";
   logger.info({ queues: queueNames, milliseconds: Math.round(performance.now()) }, "ready");
   // Whoever started this process with a channel (`lovage dev`, a test) waits for this.
   process.send?.({ type: "ready" });
 
   await told.promise;
+  if (monitoring) monitoring.health.stage = "stopping";
   try {
     await worker.stop();
   } catch (error) {

@@ -9,12 +9,20 @@ export interface WorkerCommandOptions {
   /** Jobs at once, for each of the queues. */
   concurrency?: number | undefined;
   name?: string | undefined;
+  /** Of `/livez`, `/readyz` and `/metrics`. */
+  healthPort?: number | undefined;
+}
+
+/** What `lovage scheduler` was asked for; what is left out comes from the configuration. */
+export interface SchedulerCommandOptions {
+  healthPort?: number | undefined;
 }
 
 /** What `lovage dashboard` was asked for; what is left out comes from the configuration. */
 export interface DashboardCommandOptions {
   host?: string | undefined;
   port?: number | undefined;
+  healthPort?: number | undefined;
 }
 
 /** What `lovage dev` was asked for. */
@@ -53,7 +61,7 @@ export interface CliDoors {
   /** Called when a command needs the cluster; the command line closes it. */
   openCluster(): ClusterDoor;
   runWorker(options: WorkerCommandOptions): Promise<number>;
-  runScheduler(): Promise<number>;
+  runScheduler(options: SchedulerCommandOptions): Promise<number>;
   runDashboard(options: DashboardCommandOptions): Promise<number>;
   runDev(options: DevCommandOptions): Promise<number>;
 }

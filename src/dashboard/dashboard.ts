@@ -3,6 +3,7 @@ import { createServer, type Server } from "node:http";
 import { fileURLToPath } from "node:url";
 import express, { type Express } from "express";
 import { LovageError } from "../core/errors.ts";
+import type { Probes } from "../process/health.ts";
 import type { Service } from "../process/service.ts";
 import { createAudit } from "./audit.ts";
 import { answerError } from "./error-page.ts";
@@ -19,6 +20,8 @@ export interface DashboardOptions extends DashboardParts {
   host: string;
   /** 0: any that is free. */
   port: number;
+  /** Default: `/livez` says that it answers, and there is nothing more. */
+  probes?: Probes;
 }
 
 export interface Dashboard extends Service {
@@ -54,9 +57,9 @@ function createApp(parts: DashboardOptions): Express {
   const app = express();
   const audit = createAudit(parts.logger);
   app.disable("x-powered-by");
-  app.get("/livez", (_request, response) => {
-    response.json({ ok: true });
-  });
+  const { probes } = parts;
+  app.get("/livez", probes?.livez ?? ((_request, response) => response.json({ ok: true })));
+  if (probes !== undefined) app.get("/readyz", probes.readyz);
   for (const [path, file] of Object.entries(assets)) app.use(path, express.static(file));
   app.use((_request, response, next) => {
     response.locals["version"] = parts.version;

@@ -15,6 +15,8 @@ export interface DevWorker {
   queues: readonly string[];
   /** Jobs at once, for each of its queues. */
   concurrency: number;
+  /** Default: the environment's, if any. */
+  healthPort?: number | undefined;
 }
 
 export interface DevStackOptions {
@@ -193,9 +195,10 @@ export function createDevStack(options: DevStackOptions): DevStack {
     };
   }
 
-  async function startWorker({ name, queues, concurrency }: DevWorker): Promise<WorkerProcess> {
+  async function startWorker({ name, queues, concurrency, healthPort }: DevWorker): Promise<WorkerProcess> {
     const [command, ...args] = options.workerCommand;
     const own = ["--name", name, "--queues", queues.join(","), "--concurrency", String(concurrency)];
+    if (healthPort !== undefined) own.push("--health-port", String(healthPort));
     return startWorkerProcess({
       name,
       command,

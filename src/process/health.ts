@@ -22,6 +22,13 @@ export interface Health {
   readonly readyz: Handler;
 }
 
+/** What a process' health and metrics are asked by; each answers a path of its own. */
+export interface Probes {
+  readonly livez: Handler;
+  readonly readyz: Handler;
+  readonly metrics: Handler;
+}
+
 /** How long one check may take, in milliseconds: an orchestrator waits a few seconds at most. */
 const checkTimeout = 1500;
 
@@ -107,7 +114,8 @@ export function createHealthServer(options: {
           response.writeHead(405, { allow: "GET, HEAD" }).end();
         else handle(request, response);
       });
-      server.listen(options.port, host);
+      // What fails at the process' start must be able to end it.
+      server.listen(options.port, host).unref();
       try {
         await once(server, "listening");
       } catch (cause) {

@@ -1,15 +1,19 @@
+import { describeError } from "../core/errors.ts";
 import type { Broker } from "./broker.ts";
+import { withDeadline } from "./connection.ts";
 import { readDepths } from "./depths.ts";
 import { toOverview } from "./measurements.ts";
 import type { WorkerBeat } from "./registry.ts";
 import { judge } from "./workers.ts";
 
-/** What is wrong with the connection to Redis; undefined: nothing. Asks with a ping; the caller bounds the wait. */
+/** How long Redis may take for an answer, in milliseconds. */
+const patience = 1000;
+
+/** What is wrong with the connection to Redis; undefined: nothing. */
 export async function lookAtRedis({ redis, address }: Broker): Promise<string | undefined> {
   // A ping would wait for the connection.
   if (redis.status !== "ready") return `there is no connection to Redis at ${address}`;
-  await redis.ping();
-  return undefined;
+  return withDeadline(redis.ping(), patience, address).then(() => undefined, describeError);
 }
 
 /**
@@ -21,7 +25,8 @@ export async function lookAtWorker(
   status: () => WorkerBeat & { name: string },
 ): Promise<string | undefined> {
   if (broker.redis.status !== "ready") return undefined;
-  const queues = await readDepths(broker);
+  const queues = await withDeadline(readDepths(broker), patience, broker.address).catch(() => undefined);
+  if (queues === undefined) return undefined;
   const { state, why } = judge({ ...status(), instance: "", age: 0 }, queues.map(toOverview));
   return state === "stuck" ? why : undefined;
 }

@@ -67,7 +67,9 @@ async function readSlots(broker: Broker): Promise<Measurements["slots"]> {
 export function slotsOf(workers: readonly WorkerView[]): { queue: string; slots: number; active: number }[] {
   const serving = workers.filter(({ state }) => state === "alive" || state === "stuck");
   return queueNames.map((queue) => {
-    const of = serving.flatMap(({ queues }) => queues.filter(({ name, paused }) => name === queue && !paused));
+    const of = serving.flatMap(({ queues }) =>
+      queues.filter(({ name, paused }) => name === queue && !paused),
+    );
     const sum = (count: (one: (typeof of)[number]) => number) => of.reduce((all, one) => all + count(one), 0);
     return { queue, slots: sum(({ concurrency }) => concurrency), active: sum(({ active }) => active) };
   });
