@@ -6,6 +6,7 @@ import { createTroubleLog } from "../observe/trouble.ts";
 import { openBroker } from "../queue/broker.ts";
 import { openClusterDoor } from "./cluster-door.ts";
 import { openMonitoring } from "./monitoring.ts";
+import { tracingOf } from "./tracing-of.ts";
 import { untilTold } from "./until-told.ts";
 import { version } from "./version.ts";
 
@@ -22,12 +23,18 @@ export async function runDashboard(
     version,
     health: { ...config.health, port: options.healthPort ?? config.health.port },
   });
+  const tracing = await tracingOf(
+    config.tracing,
+    "dashboard",
+    createTroubleLog(logger, "trouble with traces"),
+  );
   const broker = await openBroker({
     redis: config.redis,
     onWaiting: (reason) => logger.warn({ reason }, "waiting for Redis"),
     onError,
+    telemetry: tracing?.telemetry,
   });
-  const client = createClient({ redis: config.redis, onError });
+  const client = createClient({ redis: config.redis, onError, telemetry: tracing?.telemetry });
   const cluster = openClusterDoor(config);
   monitoring.watchRedis(broker);
   monitoring.measureQueues(broker);
@@ -42,11 +49,18 @@ export async function runDashboard(
     host,
     port,
     probes: monitoring.probes,
+    enterTrace: tracing?.enter,
   });
   try {
     await untilTold(dashboard, logger, monitoring.health);
   } finally {
-    await Promise.all([client.close(), broker.close(), cluster.close(), monitoring.close()]);
+    await Promise.all([
+      client.close(),
+      broker.close(),
+      cluster.close(),
+      monitoring.close(),
+      tracing?.close(),
+    ]);
   }
   return 0;
 }

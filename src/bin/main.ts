@@ -2,6 +2,7 @@ import { runCli } from "../cli/index.ts";
 import { createClient } from "../client/index.ts";
 import { environmentSources, loadConfig } from "../config/index.ts";
 import { openClusterDoor } from "./cluster-door.ts";
+import { tracingOf } from "./tracing-of.ts";
 import { version } from "./version.ts";
 
 /** Wires the command line to the world; resolves to the exit code. */
@@ -21,14 +22,20 @@ export async function main(argv: string[]): Promise<number> {
       setTimeout(() => process.exit(130), 1000).unref();
     });
   }
-  return runCli(argv, {
+  let tracing: ReturnType<typeof tracingOf> | undefined;
+  const exitCode = await runCli(argv, {
     version,
     stdin: process.stdin,
     onKey: process.stdin.isTTY ? onKey : undefined,
     stdout: process.stdout,
     stderr: process.stderr,
     signal: interrupted.signal,
-    openClient: () => createClient({ redis: config().redis }),
+    openClient() {
+      const { redis, tracing: traced } = config();
+      // A collector that is away is no fault of the command's.
+      tracing = tracingOf(traced, "cli", () => {});
+      return createClient({ redis, telemetry: tracing.then((started) => started?.telemetry) });
+    },
     openCluster: () => openClusterDoor(config()),
     // Each process loads what it needs and nothing else.
     runWorker: async (options) => (await import("./worker.ts")).runWorker(config(), options),
@@ -36,6 +43,8 @@ export async function main(argv: string[]): Promise<number> {
     runDashboard: async (options) => (await import("./dashboard.ts")).runDashboard(config(), options),
     runDev: async (options) => (await import("./dev.ts")).runDev(options),
   });
+  await (await tracing)?.close();
+  return exitCode;
 }
 
 /** A terminal gives whole lines unless it is told to give keys; Ctrl-C is then a key, too. */

@@ -17,6 +17,7 @@ import { lookAtRedis, lookAtWorker } from "../queue/health-looks.ts";
 import { readMeasurements, slotsOf } from "../queue/measurements.ts";
 import { longestLag } from "../queue/workers.ts";
 import type { RayObserver } from "../ray/observer.ts";
+import { builtins } from "../task/builtin.ts";
 import type { Catalogue } from "../task/catalogue.ts";
 import type { WorkerObserver } from "../worker/observer.ts";
 import type { Worker } from "../worker/worker.ts";
@@ -99,8 +100,9 @@ export async function openMonitoring(options: MonitoringOptions): Promise<Monito
       health.watch({ live: { worker: () => lookAtWorker(broker, worker.status) } });
     },
     countWork({ tasks }, served, queues) {
+      const known = [...tasks, ...builtins.values()];
       return {
-        worker: createWorkerMetrics(metrics, { tasks, served, queues }),
+        worker: createWorkerMetrics(metrics, { tasks: known, served, queues }),
         ray: createRayMetrics(
           metrics,
           tasks.map(({ name }) => name),

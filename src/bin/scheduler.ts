@@ -5,6 +5,7 @@ import { openBroker } from "../queue/broker.ts";
 import { createScheduler } from "../scheduler/scheduler.ts";
 import { openClusterDoor } from "./cluster-door.ts";
 import { monitoringOf } from "./monitoring-of.ts";
+import { tracingOf } from "./tracing-of.ts";
 import { untilTold } from "./until-told.ts";
 import { loadDeployment } from "./worker.ts";
 
@@ -16,10 +17,16 @@ export async function runScheduler(
   const logger = await createLogger({ ...config.log, base: { process: "scheduler" } });
   const { catalogue } = await loadDeployment();
   const monitoring = await monitoringOf(config.health, options.healthPort, "scheduler");
+  const tracing = await tracingOf(
+    config.tracing,
+    "scheduler",
+    createTroubleLog(logger, "trouble with traces"),
+  );
   const broker = await openBroker({
     redis: config.redis,
     onWaiting: (reason) => logger.warn({ reason }, "waiting for Redis"),
     onError: createTroubleLog(logger, "trouble with Redis"),
+    telemetry: tracing?.telemetry,
   });
   const cluster = openClusterDoor(config);
   monitoring?.watchRedis(broker);
@@ -28,7 +35,7 @@ export async function runScheduler(
   try {
     await untilTold(createScheduler({ broker, catalogue, logger }), logger, monitoring?.health);
   } finally {
-    await Promise.all([broker.close(), cluster.close(), monitoring?.close()]);
+    await Promise.all([broker.close(), cluster.close(), monitoring?.close(), tracing?.close()]);
   }
   return 0;
 }

@@ -12,9 +12,11 @@ import { createRayRunner } from "../ray/runner.ts";
 import type { TaskLogger } from "../task/context.ts";
 import type { Catalogue, Dependencies, Hooks, QueueName, TaskSettings } from "../task/index.ts";
 import { renderBanner } from "../worker/banner.ts";
+import type { WorkerObserver } from "../worker/observer.ts";
 import { cannotIsolate, createWorker } from "../worker/worker.ts";
 import { monitoringOf } from "./monitoring-of.ts";
 import { openRay } from "./ray.ts";
+import { tracingOf } from "./tracing-of.ts";
 import { version } from "./version.ts";
 
 export interface WorkerCommandOptions {
@@ -83,21 +85,23 @@ export async function runWorker(
   const isolation = catalogueUrl === undefined ? undefined : { catalogueUrl, ...config.worker.isolation };
   for (const task of tasks) if (task.isolate && isolation === undefined) throw cannotIsolate(task);
   const monitoring = await monitoringOf(config.health, options.healthPort, "worker");
+  const tracing = await tracingOf(config.tracing, "worker", createTroubleLog(logger, "trouble with traces"));
   const broker = await openBroker({
     redis: config.redis,
     onWaiting: (reason) => logger.warn({ reason }, "waiting for Redis"),
     onError: createTroubleLog(logger, "trouble with Redis"),
+    telemetry: tracing?.telemetry,
   });
   monitoring?.watchRedis(broker);
   let dependencies = {} as Dependencies;
   const close = async () => {
     await dispose(deployment, dependencies, logger);
-    await Promise.all([broker.close(), ray.close(), monitoring?.close()]);
+    await Promise.all([broker.close(), ray.close(), monitoring?.close(), tracing?.close()]);
   };
   try {
     if (deployment.dependencies !== undefined) dependencies = await deployment.dependencies();
   } catch (error) {
-    await Promise.all([broker.close(), ray.close(), monitoring?.close()]);
+    await Promise.all([broker.close(), ray.close(), monitoring?.close(), tracing?.close()]);
     throw error;
   }
   const counted = monitoring?.countWork(catalogue, queueNames, () => worker.status().queues);
@@ -105,6 +109,7 @@ export async function runWorker(
     client: ray,
     programs,
     observer: counted?.ray,
+    trace: tracing?.active,
     settings: {
       world: config.redis.prefix,
       datasetsDir: config.folders.datasets,
@@ -133,7 +138,7 @@ export async function runWorker(
     conf: publicConfig({ ...config, worker: { ...config.worker, name, queues: queueNames } }),
     concurrencyOf: (queue) => config.worker.concurrency[queue],
     onShutdown: () => told.resolve(),
-    observer: counted?.worker,
+    observer: bothObservers(counted?.worker, tracing),
     ...(isolation && { isolation }),
   });
   const facts = { version, name, queues, redis: broker.address, ray: config.ray.address, tasks };
@@ -178,6 +183,21 @@ export async function runWorker(
   // The channel would keep the process alive.
   if (process.connected) process.disconnect();
   return 0;
+}
+
+function bothObservers(
+  counting: WorkerObserver | undefined,
+  tracing: Pick<WorkerObserver, "ended"> | undefined,
+): WorkerObserver | undefined {
+  if (counting === undefined && tracing === undefined) return undefined;
+  return {
+    started: (job) => counting?.started(job),
+    stalled: (queue) => counting?.stalled(queue),
+    ended(job, outcome) {
+      counting?.ended(job, outcome);
+      tracing?.ended(job, outcome);
+    },
+  };
 }
 
 async function dispose(

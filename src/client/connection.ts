@@ -1,6 +1,6 @@
 import { type Duration, toMilliseconds } from "../core/durations.ts";
 import { describeError, LovageError } from "../core/errors.ts";
-import { type Broker, openBroker } from "../queue/broker.ts";
+import { type Broker, openBroker, type Telemetry } from "../queue/broker.ts";
 import { type RedisSettings, withDeadline } from "../queue/connection.ts";
 import { type Asker, createAsker } from "../queue/control.ts";
 import { createEventReader, type EventReader } from "../queue/event-reader.ts";
@@ -21,6 +21,8 @@ export interface ClientOptions {
   timeout?: Duration;
   /** Around every call of this client. The first is outermost. */
   hooks?: readonly EnqueueHooks[];
+  /** Makes each call a span and lets its trace go on in the job: `new BullMQOtel()` of the package `bullmq-otel`. */
+  telemetry?: Telemetry | Promise<Telemetry | undefined> | undefined;
   /** Hears of connection faults and of hooks that fail after the fact; the client reconnects by itself. Default: silence. */
   onError?: (error: Error) => void;
 }
@@ -60,7 +62,8 @@ export function createConnection(options: ClientOptions): Connection {
   let opening: Promise<ClientParts> | undefined;
 
   async function open(): Promise<ClientParts> {
-    const broker = await openBroker({ redis: options.redis, connectDeadline: timeout, onError });
+    const telemetry = await options.telemetry;
+    const broker = await openBroker({ redis: options.redis, connectDeadline: timeout, onError, telemetry });
     const reader = createEventReader(broker, onError);
     return {
       broker,

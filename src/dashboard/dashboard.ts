@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import { fileURLToPath } from "node:url";
 import express, { type Express } from "express";
 import { LovageError } from "../core/errors.ts";
@@ -22,6 +22,8 @@ export interface DashboardOptions extends DashboardParts {
   port: number;
   /** Default: `/livez` says that it answers, and there is nothing more. */
   probes?: Probes;
+  /** Runs what a request asks for in the trace that its headers name. Default: there are no traces. */
+  enterTrace?: ((headers: IncomingHttpHeaders, next: () => void) => void) | undefined;
 }
 
 export interface Dashboard extends Service {
@@ -57,9 +59,10 @@ function createApp(parts: DashboardOptions): Express {
   const app = express();
   const audit = createAudit(parts.logger);
   app.disable("x-powered-by");
-  const { probes } = parts;
+  const { probes, enterTrace } = parts;
   app.get("/livez", probes?.livez ?? ((_request, response) => response.json({ ok: true })));
   if (probes !== undefined) app.get("/readyz", probes.readyz);
+  if (enterTrace !== undefined) app.use((request, _response, next) => enterTrace(request.headers, next));
   for (const [path, file] of Object.entries(assets)) app.use(path, express.static(file));
   app.use((_request, response, next) => {
     response.locals["version"] = parts.version;

@@ -103,7 +103,7 @@ export function createWorkerMetrics({ registry, beforeScrape }: Metrics, parts: 
       if (job.firstStart === true && job.dueAt !== undefined)
         wait.observe({ task }, Math.max(0, Date.now() - job.dueAt) / 1000);
     },
-    ended(job: CountedJob, how: keyof typeof eventTypes): void {
+    ended(job: CountedJob, { type: how }: { type: keyof typeof eventTypes }): void {
       const task = nameOf(job.task);
       const since = begun.get(job);
       events.inc({ queue: job.queue, task, type: eventTypes[how] });

@@ -132,7 +132,7 @@ export function createWorker(options: WorkerOptions): Worker {
     const begun = performance.now();
     const outcome = await endings.after(job, await execute(job, executors));
     tally[outcome.type] += 1;
-    observer?.ended(job, outcome.type);
+    observer?.ended(job, outcome);
     jobLog.report(job, outcome, Math.round(performance.now() - begun));
     return outcome;
   }
@@ -151,9 +151,9 @@ export function createWorker(options: WorkerOptions): Worker {
       retryPolicy: (task) => tasks.get(task)?.retry,
       run,
       onError: onTrouble,
-      onGivenUp(job) {
-        observer?.ended(job, "failed");
-        return endings.givenUp(job);
+      async onGivenUp(job) {
+        const outcome = await endings.givenUp(job);
+        observer?.ended(job, outcome);
       },
       onStalled(job) {
         logger.warn({ job, queue }, "a worker fell silent; its job is taken over");
