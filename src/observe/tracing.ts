@@ -1,5 +1,4 @@
 import {
-  type Attributes,
   type Context,
   context,
   DiagLogLevel,
@@ -21,7 +20,7 @@ import {
   SamplingDecision,
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
-import { BullMQOtel } from "bullmq-otel";
+import { type BullMQOTelSpan, BullMQOtel } from "bullmq-otel";
 import type { ErrorRecord } from "../core/errors.ts";
 
 export interface TracingOptions {
@@ -121,6 +120,8 @@ export function startTracing(options: TracingOptions): Tracing {
   };
 }
 
+type SpanEvent = NonNullable<Parameters<BullMQOTelSpan["addEvent"]>[1]>;
+
 /** BullMQ's own view of OpenTelemetry, without the results of jobs: they are the callers' data, and may be large. */
 function createTelemetry(version: string) {
   const { tracer, contextManager } = new BullMQOtel({ tracerName: "lovage", version });
@@ -130,7 +131,7 @@ function createTelemetry(version: string) {
       startSpan(...args: Parameters<typeof tracer.startSpan>) {
         const span = tracer.startSpan(...args);
         const { addEvent } = span;
-        span.addEvent = (name: string, attributes: Attributes = {}) => {
+        span.addEvent = (name: string, attributes: SpanEvent = {}) => {
           const { "bullmq.job.result": _result, ...rest } = attributes;
           addEvent.call(span, name, rest);
         };
