@@ -248,4 +248,5 @@ export const processNewData = defineRayTask({
   resources,
   deadlines: { start: "15m", run: "6h" },
   retry: { attempts: 3, backoff: "30s" },
+  schedule: { every: "1h", description: "What has come in since the last hour", tags: ["scheduled"] },
 });

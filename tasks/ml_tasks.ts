@@ -299,4 +299,12 @@ export const retrainModels = defineRayTask({
   resources,
   deadlines: { start: "15m", run: "12h" },
   retry: { attempts: 3, backoff: "1m" },
+  schedule: {
+    cron: "0 2 * * *",
+    timeZone: "UTC",
+    description: "Each night, all models",
+    // A night that was missed by more than this is left to the next.
+    missed: { within: "12h" },
+    tags: ["scheduled"],
+  },
 });

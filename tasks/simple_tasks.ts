@@ -31,6 +31,8 @@ export const checkClusterHealth = defineTask({
     ...Observation.shape,
   }),
   retry: { attempts: 3, backoff: "5s", maxBackoff: "1m" },
+  // A check that comes late says nothing that the next does not say as well.
+  schedule: { every: "5m", missed: "skip", expires: "5m", tags: ["scheduled"] },
   async run(_input, context) {
     const seen = await observe(context);
     const { verdict, reasons } = judge(seen);

@@ -1,6 +1,7 @@
 import { createClient } from "../client/index.ts";
 import type { Config } from "../config/index.ts";
 import { createDashboard } from "../dashboard/dashboard.ts";
+import { readUserList } from "../dashboard/user-list.ts";
 import { createLogger } from "../observe/logger.ts";
 import { createTroubleLog } from "../observe/trouble.ts";
 import { openBroker } from "../queue/broker.ts";
@@ -15,6 +16,9 @@ export async function runDashboard(
   config: Config,
   options: { host?: string | undefined; port?: number | undefined; healthPort?: number | undefined },
 ): Promise<number> {
+  const { host = config.dashboard.host, port = config.dashboard.port } = options;
+  const { sessionAge, trustProxy } = config.dashboard;
+  const users = readUserList({ ...config.dashboard, host });
   const logger = await createLogger({ ...config.log, base: { process: "dashboard" } });
   const onError = createTroubleLog(logger, "trouble with Redis");
   // Its own port answers these too, so it has them in any case.
@@ -39,7 +43,6 @@ export async function runDashboard(
   monitoring.watchRedis(broker);
   monitoring.measureQueues(broker);
   monitoring.measureCluster(cluster, config.ray.expectedNodes);
-  const { host = config.dashboard.host, port = config.dashboard.port } = options;
   const dashboard = createDashboard({
     client,
     broker,
@@ -48,11 +51,22 @@ export async function runDashboard(
     version,
     host,
     port,
-    probes: monitoring.probes,
+    health: monitoring.probes,
+    metrics: monitoring.probes.metrics,
     enterTrace: tracing?.enter,
+    users,
+    sessionAge,
+    trustProxy,
   });
+  const announced = {
+    async start() {
+      await dashboard.start();
+      process.stderr.write(welcome(dashboard.url, users));
+    },
+    stop: dashboard.stop,
+  };
   try {
-    await untilTold(dashboard, logger, monitoring.health);
+    await untilTold(announced, logger, monitoring.health);
   } finally {
     await Promise.all([
       client.close(),
@@ -63,4 +77,15 @@ export async function runDashboard(
     ]);
   }
   return 0;
+}
+
+/** For the person at the terminal, not for the log: a password that was made here is told nowhere else. */
+function welcome(url: string, { first, listed, made }: ReturnType<typeof readUserList>): string {
+  const names = [...(first ? [first.name] : []), ...listed.map(({ name }) => name)];
+  const several =
+    names.length > 3 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more` : names.join(", ");
+  const secret = made
+    ? `\n  Password: ${first?.password} (made for this run; set DASHBOARD_PASSWORD to keep one)`
+    : "";
+  return `\n  Dashboard: ${url}\n  Log in as: ${several}${secret}\n\n`;
 }

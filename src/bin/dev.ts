@@ -57,21 +57,31 @@ export function createLocalStack(
     rayNodes: nodes,
     rayCpus: options.rayCpus ?? Math.max(2, Math.floor(availableParallelism() / nodes)),
     ...localFolders(),
-    workers: workers.map(({ variable, ...worker }, index) => ({
-      ...worker,
-      // One port cannot serve them all.
-      healthPort: given["HEALTH_PORT"] ? Number(given["HEALTH_PORT"]) + index : undefined,
-      concurrency: Number(given[variable] || worker.concurrency),
-    })),
-    workerCommand: [process.execPath, fileURLToPath(new URL("lovage.ts", import.meta.url)), "worker"],
+    processes: [
+      ...workers.map(({ name, queues, variable, concurrency }) => ({
+        name,
+        args: workerArgs(name, queues, given[variable] || String(concurrency)),
+      })),
+      { name: "scheduler", args: ["scheduler"] },
+    ].map(({ name, args }, index) => ({ name, args: [...args, ...healthArgs(given["HEALTH_PORT"], index)] })),
+    command: [process.execPath, fileURLToPath(new URL("lovage.ts", import.meta.url))],
     env: { ...process.env, LOG_FORMAT: given["LOG_FORMAT"] || "pretty" },
     onLine,
   });
 }
 
+function workerArgs(name: string, queues: readonly string[], concurrency: string): string[] {
+  return ["worker", "--name", name, "--queues", queues.join(","), "--concurrency", concurrency];
+}
+
+/** One port cannot serve them all: each process has the next one. */
+function healthArgs(first: string | undefined, index: number): string[] {
+  return first ? ["--health-port", String(Number(first) + index)] : [];
+}
+
 /** Runs everything on this machine until Ctrl-C; resolves to the exit code. */
 export async function runDev(options: DevCommandOptions): Promise<number> {
-  const names = ["lovage", "redis", "ray", ...workers.map(({ name }) => name)];
+  const names = ["lovage", "redis", "ray", ...workers.map(({ name }) => name), "scheduler"];
   const onLine = prefixedOutput(process.stdout, names, process.stdout.isTTY === true);
   const stack = createLocalStack(options, onLine);
   const told = Promise.withResolvers<number>();

@@ -3,6 +3,7 @@ import { addClusterMetrics } from "../observe/cluster-metrics.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
 import { addQueueMetrics } from "../observe/queue-metrics.ts";
 import { createRayMetrics } from "../observe/ray-metrics.ts";
+import { createSchedulerMetrics } from "../observe/scheduler-metrics.ts";
 import { createWorkerMetrics, type WorkerMetricParts } from "../observe/worker-metrics.ts";
 import { createLagWatch } from "../process/event-loop.ts";
 import {
@@ -17,6 +18,7 @@ import { lookAtRedis, lookAtWorker } from "../queue/health-looks.ts";
 import { readMeasurements, slotsOf } from "../queue/measurements.ts";
 import { longestLag } from "../queue/workers.ts";
 import type { RayObserver } from "../ray/observer.ts";
+import type { SchedulerObserver } from "../scheduler/observer.ts";
 import { builtins } from "../task/builtin.ts";
 import type { Catalogue } from "../task/catalogue.ts";
 import type { WorkerObserver } from "../worker/observer.ts";
@@ -38,6 +40,8 @@ export interface Monitoring {
     served: readonly string[],
     queues: WorkerMetricParts["queues"],
   ): { worker: WorkerObserver; ray: RayObserver };
+  /** Counts what a scheduler does, which from now on is alive only while its loop comes round. */
+  countSchedules(broker: Broker, declared: readonly string[]): SchedulerObserver;
   /** Exports what lies in Redis too. */
   measureQueues(broker: Broker): void;
   /** Exports the state of the Ray cluster too. */
@@ -53,6 +57,9 @@ export interface MonitoringOptions {
   /** Where it is served; no port: by whoever mounts the handlers. */
   health: { host: string; port: number | undefined };
 }
+
+/** A scheduler's loop comes round each minute; one that has not for so long stands still. Milliseconds. */
+const longestTick = 180_000;
 
 /** How long a scrape waits for Redis, in milliseconds: Prometheus gives up after ten seconds. */
 const scrapePatience = 3000;
@@ -107,6 +114,27 @@ export async function openMonitoring(options: MonitoringOptions): Promise<Monito
           metrics,
           tasks.map(({ name }) => name),
         ),
+      };
+    },
+    countSchedules(broker, declared) {
+      const counted = createSchedulerMetrics(metrics, declared);
+      let tickedAt = performance.now();
+      health.watch({
+        live: {
+          scheduler: () => {
+            const silent = performance.now() - tickedAt;
+            // While Redis is away the loop waits for it, and to start again would not bring it back.
+            const stands = silent > longestTick && broker.redis.status === "ready";
+            return stands ? `its loop has stood still for ${Math.round(silent / 1000)} s` : undefined;
+          },
+        },
+      });
+      return {
+        ...counted,
+        ticked() {
+          tickedAt = performance.now();
+          counted.ticked();
+        },
       };
     },
     measureCluster: (cluster, expectedNodes) =>

@@ -2,9 +2,12 @@ import type { Config } from "../config/index.ts";
 import { createLogger } from "../observe/logger.ts";
 import { createTroubleLog } from "../observe/trouble.ts";
 import { openBroker } from "../queue/broker.ts";
+import { createRayUpkeep } from "../ray/orphans.ts";
 import { createScheduler } from "../scheduler/scheduler.ts";
+import type { Catalogue } from "../task/index.ts";
 import { openClusterDoor } from "./cluster-door.ts";
 import { monitoringOf } from "./monitoring-of.ts";
+import { openRay } from "./ray.ts";
 import { tracingOf } from "./tracing-of.ts";
 import { untilTold } from "./until-told.ts";
 import { loadDeployment } from "./worker.ts";
@@ -22,6 +25,7 @@ export async function runScheduler(
     "scheduler",
     createTroubleLog(logger, "trouble with traces"),
   );
+  const ray = openRay(config);
   const broker = await openBroker({
     redis: config.redis,
     onWaiting: (reason) => logger.warn({ reason }, "waiting for Redis"),
@@ -33,9 +37,22 @@ export async function runScheduler(
   monitoring?.measureQueues(broker);
   monitoring?.measureCluster(cluster, config.ray.expectedNodes);
   try {
-    await untilTold(createScheduler({ broker, catalogue, logger }), logger, monitoring?.health);
+    const { result, failure } = config.retention;
+    const scheduler = createScheduler({
+      broker,
+      catalogue,
+      logger,
+      ray: createRayUpkeep(ray),
+      retention: { completed: result.age, failed: failure.age },
+      ...(monitoring && { observer: monitoring.countSchedules(broker, scheduleNames(catalogue)) }),
+    });
+    await untilTold(scheduler, logger, monitoring?.health);
   } finally {
-    await Promise.all([broker.close(), cluster.close(), monitoring?.close(), tracing?.close()]);
+    await Promise.all([broker.close(), ray.close(), cluster.close(), monitoring?.close(), tracing?.close()]);
   }
   return 0;
+}
+
+function scheduleNames({ tasks }: Catalogue): string[] {
+  return tasks.flatMap(({ schedules }) => schedules.map(({ name }) => name));
 }

@@ -6,6 +6,7 @@ import { createTroubleLog } from "../observe/trouble.ts";
 import { onSignals } from "../process/signals.ts";
 import { letYoungGenerationGrow } from "../process/young-generation.ts";
 import { openBroker } from "../queue/broker.ts";
+import { readRedisId } from "../queue/redis-id.ts";
 import { createClusterOperations } from "../ray/cluster.ts";
 import { createProgramPackage } from "../ray/program.ts";
 import { createRayRunner } from "../ray/runner.ts";
@@ -105,6 +106,7 @@ export async function runWorker(
     throw error;
   }
   const counted = monitoring?.countWork(catalogue, queueNames, () => worker.status().queues);
+  const redisId = await readRedisId(broker);
   const rayRunner = createRayRunner({
     client: ray,
     programs,
@@ -112,6 +114,7 @@ export async function runWorker(
     trace: tracing?.active,
     settings: {
       world: config.redis.prefix,
+      redisId,
       datasetsDir: config.folders.datasets,
       modelsDir: config.folders.models,
       uriSchemes: config.folders.uriSchemes,

@@ -7,7 +7,7 @@ import type { Run } from "./run.ts";
 export function addDevCommand(program: Command, run: Run, doors: CliDoors): void {
   program
     .command("dev")
-    .description("run Redis, Ray and the workers on this machine")
+    .description("run Redis, Ray, the workers and the scheduler on this machine")
     .option("--ray-nodes <n>", "nodes of the local Ray cluster (default: 1)", whole(1, 64))
     .option(
       "--ray-cpus <n>",

@@ -18,6 +18,7 @@ import type { JobHandle } from "./handle.ts";
 import { createInspect, type Inspect } from "./inspect.ts";
 import { endable } from "./iteration.ts";
 import { createReach } from "./reach.ts";
+import { createSchedules, type Schedules } from "./schedules.ts";
 
 /** One call for {@link Client.enqueueMany}. */
 export type Call<Tasks extends TaskTypes, Name extends keyof Tasks = keyof Tasks> = {
@@ -62,6 +63,8 @@ export interface Client<Tasks extends TaskTypes> {
    */
   events(options?: { queues?: readonly QueueName[]; since?: EventCursor }): AsyncIterableIterator<LiveEvent>;
   readonly deadLetters: DeadLetters;
+  /** When tasks are called again and again. */
+  readonly schedules: Schedules<Tasks>;
   /**
    * A workflow and what it called, as a tree.
    * @throws LovageError `JOB_NOT_FOUND`, `JOB_AMBIGUOUS`
@@ -115,6 +118,7 @@ export function createClient<Tasks extends TaskTypes>(options: ClientOptions): C
         yield* readFeed(broker, reader, { queues, since }, over);
       }),
     deadLetters: createDeadLetters(connection),
+    schedules: createSchedules(connection),
     workflow: (id, { queue, ...treeOptions } = {}) =>
       bounded(async ({ broker }) =>
         readWorkflowTree(broker, queue ?? (await findQueue(broker, id)), id, treeOptions),

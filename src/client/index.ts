@@ -19,6 +19,12 @@ export type { CancelledMany, CancelManyOptions, JobFilter, Purged } from "../que
 export { type ListedJob, type OpenState, openStates } from "../queue/queue-jobs.ts";
 export type { QueueOverview } from "../queue/queue-overview.ts";
 export type { ReplayOptions } from "../queue/replay.ts";
+export type {
+  MissedPolicy,
+  OverlapPolicy,
+  ScheduleRun,
+  ScheduleView,
+} from "../queue/schedule-view.ts";
 export type { JobSnapshot } from "../queue/snapshot.ts";
 export type { WorkerState, WorkerView } from "../queue/workers.ts";
 export type { TreeOptions, WorkflowNode } from "../queue/workflow-tree.ts";
@@ -33,9 +39,11 @@ export {
   signature,
 } from "../task/canvas.ts";
 export type { EnqueueHooks, OutgoingCall } from "../task/hooks.ts";
+export type { ScheduleOptions } from "../task/schedule.ts";
 export { type Call, type Client, createClient } from "./client.ts";
 export type { ClientOptions } from "./connection.ts";
 export type { Control, LimitSwitch, WorkerQueueOptions } from "./control.ts";
 export type { DeadLetterPage, DeadLetters, ReplayCounts } from "./dead-letters.ts";
 export type { JobHandle } from "./handle.ts";
 export type { Inspect, ListOptions } from "./inspect.ts";
+export type { BackfilledTime, Schedules } from "./schedules.ts";

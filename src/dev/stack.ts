@@ -6,21 +6,19 @@ import type { Service } from "../process/service.ts";
 import { type NeededPort, requirePorts } from "./ports.ts";
 import { type LocalRay, startRay } from "./ray.ts";
 import { neededRayPorts, rayPorts } from "./ray-ports.ts";
+import { type StackProcess, startStackProcess } from "./stack-process.ts";
 import { createStackState } from "./stack-state.ts";
 import { type LocalRedis, startValkey } from "./valkey.ts";
-import { startWorkerProcess, type WorkerProcess } from "./worker-process.ts";
 
-export interface DevWorker {
+/** A process of Lovage's that the stack runs beside Redis and Ray: a worker, the scheduler. */
+export interface DevProcess {
   name: string;
-  queues: readonly string[];
-  /** Jobs at once, for each of its queues. */
-  concurrency: number;
-  /** Default: the environment's, if any. */
-  healthPort?: number | undefined;
+  /** The command of `lovage` and what follows it. */
+  args: readonly string[];
 }
 
 export interface DevStackOptions {
-  /** The checkout: where the workers run. */
+  /** The checkout: where the processes run. */
   root: string;
   /** Where data, logs and secrets of the stack lie. Default `.lovage` in `root`. */
   stateDir?: string;
@@ -45,26 +43,26 @@ export interface DevStackOptions {
   /** As workers and Ray programs see them; made when missing. */
   datasetsDir: string;
   modelsDir: string;
-  workers: readonly DevWorker[];
-  /** The program of a worker and its first arguments; `--name`, `--queues` and `--concurrency` follow. */
-  workerCommand: readonly [string, ...string[]];
-  /** What the workers and the cluster inherit. */
+  processes: readonly DevProcess[];
+  /** The program of a process and its first arguments; its own follow. */
+  command: readonly [string, ...string[]];
+  /** What the processes and the cluster inherit. */
   env: Readonly<Record<string, string | undefined>>;
-  /** How long workers may finish their jobs in a stop, in ms. Default 30 s. */
-  workerDeadlineMs?: number;
-  /** What happens and what the workers print; the speaker is `redis`, `ray`, `lovage` or a worker's name. */
+  /** How long processes may finish what they do in a stop, in ms. Default 30 s. */
+  deadlineMs?: number;
+  /** What happens and what the processes print; the speaker is `redis`, `ray`, `lovage` or a process' name. */
   onLine: (speaker: string, line: string) => void;
 }
 
-/** Redis, Ray and the workers on one machine. */
+/** Redis, Ray and Lovage's processes on one machine. */
 export interface DevStack extends Service {
   /**
-   * Resolves when every worker is ready. A start that fails, or that a stop overtakes, leaves nothing behind.
+   * Resolves when every process is ready. A start that fails, or that a stop overtakes, leaves nothing behind.
    *
    * @throws LovageError `PORT_TAKEN` (before anything was started, all taken ports at once) or `STACK_FAILED`
    */
   start(): Promise<void>;
-  /** Workers first (they finish their jobs), then Ray, then Redis. */
+  /** Processes first (workers finish their jobs), then Ray, then Redis. */
   stop(): Promise<void>;
   /** Resolves, with the reason, when the stack cannot go on: Redis or Ray died. It is still to be stopped. */
   readonly failed: Promise<LovageError>;
@@ -99,7 +97,7 @@ export function createDevStack(options: DevStackOptions): DevStack {
   let variables: Record<string, string> = {};
   let redis: LocalRedis | undefined;
   let ray: LocalRay | undefined;
-  const workers: WorkerProcess[] = [];
+  const processes: StackProcess[] = [];
   let starting: Promise<void> | undefined;
   let ending: Promise<void> | undefined;
 
@@ -122,8 +120,8 @@ export function createDevStack(options: DevStackOptions): DevStack {
     stopping.signal.throwIfAborted();
     variables = await connection();
     await state.publish(variables);
-    const starts = await Promise.allSettled(options.workers.map(startWorker));
-    for (const one of starts) if (one.status === "fulfilled") workers.push(one.value);
+    const starts = await Promise.allSettled(options.processes.map(startOne));
+    for (const one of starts) if (one.status === "fulfilled") processes.push(one.value);
     for (const one of starts) if (one.status === "rejected") throw one.reason;
     stopping.signal.throwIfAborted();
   }
@@ -195,11 +193,9 @@ export function createDevStack(options: DevStackOptions): DevStack {
     };
   }
 
-  async function startWorker({ name, queues, concurrency, healthPort }: DevWorker): Promise<WorkerProcess> {
-    const [command, ...args] = options.workerCommand;
-    const own = ["--name", name, "--queues", queues.join(","), "--concurrency", String(concurrency)];
-    if (healthPort !== undefined) own.push("--health-port", String(healthPort));
-    return startWorkerProcess({
+  async function startOne({ name, args: own }: DevProcess): Promise<StackProcess> {
+    const [command, ...args] = options.command;
+    return startStackProcess({
       name,
       command,
       args: [...args, ...own],
@@ -207,7 +203,7 @@ export function createDevStack(options: DevStackOptions): DevStack {
       env: { ...options.env, ...variables },
       signal: stopping.signal,
       onLine: (line) => options.onLine(name, line),
-      onEvent: (text) => options.onLine("lovage", `worker ${name} ${text}`),
+      onEvent: (text) => options.onLine("lovage", `${name} ${text}`),
     });
   }
 
@@ -221,11 +217,11 @@ export function createDevStack(options: DevStackOptions): DevStack {
   }
 
   async function shutDown(): Promise<void> {
-    if (workers.length > 0) {
-      say(`stopping the workers ${workers.map(({ name }) => name).join(", ")}`);
+    if (processes.length > 0) {
+      say(`stopping ${processes.map(({ name }) => name).join(", ")}`);
       // Without Redis a worker can neither finish a job nor hand one back.
-      const deadline = lost ? lostDeadlineMs : (options.workerDeadlineMs ?? 30_000);
-      await Promise.all(workers.map((worker) => step(`worker ${worker.name}`, worker.end(deadline))));
+      const deadline = lost ? lostDeadlineMs : (options.deadlineMs ?? 30_000);
+      await Promise.all(processes.map((process) => step(process.name, process.end(deadline))));
     }
     if (ray !== undefined) {
       say("stopping Ray");
@@ -262,7 +258,7 @@ export function createDevStack(options: DevStackOptions): DevStack {
     },
     async kill() {
       stopping.abort(new LovageError("STACK_FAILED", "the stack was stopped while it started"));
-      await Promise.all([...workers.map((worker) => worker.end(0)), ray?.kill(), redis?.kill()]);
+      await Promise.all([...processes.map((process) => process.end(0)), ray?.kill(), redis?.kill()]);
       await starting?.catch(() => undefined);
       await end();
     },

@@ -33,10 +33,34 @@ export interface Keys {
   readonly workers: string;
   /** Hash: the limits that operators set for tasks, instead of those of their definitions. */
   readonly limits: string;
+  /** What tells this Redis from every other. */
+  readonly redisId: string;
+  /** Sorted set of all schedules by the moment at which each is due. */
+  readonly schedules: string;
+  /** Hash of one schedule. */
+  schedule(name: string): string;
+  /** Set of the schedules of which a time waits for the end of an earlier job. */
+  readonly schedulesQueued: string;
+  /** Hash: job's id → a firing whose job is still to be added. */
+  readonly scheduleFirings: string;
+  /** Channel on which changes of schedules are announced. */
+  readonly scheduleChanges: string;
+  /** Hash: which scheduler acts, and in which term. */
+  readonly schedulerLease: string;
+  /** Counter of the terms. */
+  readonly schedulerTerms: string;
   /** Channel of requests to workers. */
   readonly control: string;
   /** Channel of the answers to one client's requests. */
   answers(client: string): string;
+  /** A login at the dashboard, by the digest of its id. */
+  session(digest: string): string;
+  /** What the dashboards sign the cookies of logins with. */
+  readonly sessionSecret: string;
+  /** What the counters of failed logins begin with. */
+  readonly logins: string;
+  /** Stream: who did what at the dashboard. */
+  readonly audit: string;
 }
 
 export function createKeys(prefix: string): Keys {
@@ -64,8 +88,20 @@ export function createKeys(prefix: string): Keys {
     cancellations: `${prefix}:cancellations`,
     workers: `${prefix}:workers`,
     limits: `${prefix}:limits`,
+    redisId: `${prefix}:redis-id`,
+    schedules: `${prefix}:schedules`,
+    schedule: (name) => `${prefix}:schedule:${name}`,
+    schedulesQueued: `${prefix}:schedules-queued`,
+    scheduleFirings: `${prefix}:schedule-firings`,
+    scheduleChanges: `${prefix}:schedule-changes`,
+    schedulerLease: `${prefix}:scheduler-lease`,
+    schedulerTerms: `${prefix}:scheduler-terms`,
     control: `${prefix}:control`,
     answers: (client) => `${prefix}:answers:${client}`,
+    session: (digest) => `${prefix}:session:${digest}`,
+    sessionSecret: `${prefix}:session-secret`,
+    logins: `${prefix}:logins`,
+    audit: `${prefix}:audit`,
   };
 }
 

@@ -136,6 +136,13 @@ export async function readRegistry({ redis, keys }: Broker): Promise<WorkerRecor
   return records;
 }
 
+/** Forgets the workers that have been dead for long, as whoever reads the registry does. @returns how many */
+export async function forgetDeadWorkers(broker: Broker): Promise<number> {
+  const before = await broker.redis.hlen(broker.keys.workers);
+  await readRegistry(broker);
+  return Math.max(0, before - (await broker.redis.hlen(broker.keys.workers)));
+}
+
 /** Takes a dead worker out of the registry; a live one comes back with its next beat. */
 export async function forgetWorker({ redis, keys }: Broker, record: WorkerRecord): Promise<boolean> {
   return (await redis.lovageForget(keys.workers, record.name, record.instance)) === 1;

@@ -1,3 +1,8 @@
+import type { MissedPolicy, OverlapPolicy } from "../task/schedule.ts";
+import type { Timing } from "../task/schedule-times.ts";
+
+export type { MissedPolicy, OverlapPolicy } from "../task/schedule.ts";
+
 /** A schedule as operators look at it. */
 export interface ScheduleView {
   /** Unique among all schedules. */
@@ -8,7 +13,7 @@ export interface ScheduleView {
   /** `declared`: with its task, and kept equal to that; `made`: by a client or an operator, and left alone. */
   origin: "declared" | "made";
   /** Either an interval in milliseconds or a cron expression with its time zone. */
-  timing: { every: number } | { cron: string; timeZone: string };
+  timing: Timing;
   starts: Date | null;
   ends: Date | null;
   /** How often it may fire in all; null: without end. */
@@ -41,15 +46,3 @@ export interface ScheduleRun {
   /** The job that was enqueued. */
   job: { id: string; queue: string };
 }
-
-/**
- * What happens at a time at which the job of an earlier time has not ended. `queue`: one job waits for that end, further
- * times are skipped; `cancel`: the earlier job is cancelled.
- */
-export type OverlapPolicy = "allow" | "skip" | "queue" | "cancel";
-
-/**
- * What happens to times that passed while no scheduler ran: none is made up for, the last of them is, or all within a
- * window of so many milliseconds are.
- */
-export type MissedPolicy = "skip" | "once" | { within: number };

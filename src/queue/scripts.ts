@@ -1,6 +1,8 @@
 import type { Redis } from "ioredis";
 import { type DepthCommand, depthScript } from "./depth-script.ts";
+import { type ExpiryCommands, expiryScripts } from "./expiry-scripts.ts";
 import { type RateLineCommand, rateLineScript } from "./rate-line-script.ts";
+import { type ScheduleCommands, scheduleScripts } from "./schedule-scripts.ts";
 import { type SlotsCommand, slotsScript } from "./slots-script.ts";
 
 /** Where BullMQ keeps what is needed to let a parked job run again, in the order the scripts take it. */
@@ -172,11 +174,18 @@ const sources = {
   },
   ...slotsScript,
   ...rateLineScript,
+  ...scheduleScripts,
+  ...expiryScripts,
   ...depthScript,
 } as const;
 
 /** The scripts as commands of the client. */
-export interface ScriptCommands extends SlotsCommand, RateLineCommand, DepthCommand {
+export interface ScriptCommands
+  extends SlotsCommand,
+    RateLineCommand,
+    ScheduleCommands,
+    ExpiryCommands,
+    DepthCommand {
   lovageSetHeld(job: string, lock: string, token: string, field: string, value: string): Promise<number>;
   lovageLog(
     job: string,

@@ -6,6 +6,8 @@ import type { RayDefinition } from "../task/definition.ts";
 export interface RaySettings {
   /** What tells the jobs of this Redis from those of another on the same cluster: the prefix of its keys. */
   world: string;
+  /** What tells this Redis from every other that uses the cluster; without it Ray jobs are never taken for orphans. */
+  redisId?: string;
   /** The folders as the Ray nodes see them. */
   datasetsDir: string;
   modelsDir: string;
@@ -108,6 +110,7 @@ export function buildSubmission(
       lovage_job_id: attempt.jobId,
       lovage_task: attempt.task,
       lovage_attempt: String(attempt.attempt),
+      ...(settings.redisId !== undefined && { lovage_redis: settings.redisId }),
     },
     ...(cpus !== undefined && { entrypointNumCpus: cpus }),
     ...(gpus !== undefined && { entrypointNumGpus: gpus }),

@@ -32,12 +32,13 @@ export type TaskTypes = Record<string, { input: unknown; output: unknown }>;
 
 /**
  * Registers tasks, each named once.
- * @throws LovageError `TASK_DUPLICATE` when two have the same name
+ * @throws LovageError `TASK_DUPLICATE` when two have the same name, `SCHEDULE_EXISTS` when two schedules have
  */
 export function createCatalogue<const Definitions extends readonly AnyTask[]>(
   tasks: Definitions,
 ): Catalogue<Definitions> {
   const byName = new Map<string, AnyTask>();
+  const schedules = new Set<string>();
   for (const task of tasks) {
     if (task.name.startsWith(builtinPrefix)) {
       throw new LovageError("TASK_INVALID", `the name ${task.name} is taken: Lovage's own tasks begin so`, {
@@ -54,6 +55,16 @@ export function createCatalogue<const Definitions extends readonly AnyTask[]>(
       });
     }
     byName.set(task.name, task);
+    for (const { name } of task.schedules) {
+      if (schedules.has(name)) {
+        throw new LovageError("SCHEDULE_EXISTS", `two schedules are named ${name}`, {
+          field: "schedule.name",
+          value: name,
+          hint: "give each of them a name of its own",
+        });
+      }
+      schedules.add(name);
+    }
   }
   return Object.freeze({
     tasks,

@@ -4,6 +4,7 @@ import { LovageError } from "../core/errors.ts";
 import type { TaskContext } from "./context.ts";
 import { type LimitOptions, readLimits, type TaskLimits } from "./limits.ts";
 import { type RayDefinition, type RayProgram, readRayProgram } from "./ray-program.ts";
+import { readSchedules, type Schedule, type ScheduleOptions } from "./schedule.ts";
 
 export const queueNames = ["ml", "data", "default"] as const;
 
@@ -54,6 +55,8 @@ export interface Task<
   readonly workflow: boolean;
   /** Whether an attempt runs in a process of its own, which is killed at the hard time limit. */
   readonly isolate: boolean;
+  /** When it is called by itself. */
+  readonly schedules: readonly Schedule[];
   /** Set on a Ray task only. */
   readonly ray?: RayDefinition;
   /** Runs one attempt. A Ray task has none: the worker runs its program on the cluster. */
@@ -69,6 +72,10 @@ export interface CommonOptions<Name extends string, Input extends z.ZodType, Out
   input: Input;
   output: Output;
   retry?: RetryOptions;
+  /** Calls the task again and again, as long as a scheduler runs. */
+  schedule?: ScheduleOptions<z.input<Input>>;
+  /** Further ones, each with a name of its own. */
+  schedules?: readonly ScheduleOptions<z.input<Input>>[];
 }
 
 export interface TaskOptions<Name extends string, Input extends z.ZodType, Output extends z.ZodType>
@@ -139,6 +146,7 @@ export function common<Name extends string, Input extends z.ZodType, Output exte
     limits: Object.freeze(readLimits(options)),
     workflow: false,
     isolate: false,
+    schedules: readSchedules(options, options),
   };
 }
 

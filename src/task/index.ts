@@ -35,6 +35,7 @@ export type {
   WorkerFacts,
 } from "./hooks.ts";
 export type { RayProgram } from "./ray-program.ts";
+export type { MissedPolicy, OverlapPolicy, ScheduleOptions } from "./schedule.ts";
 export {
   type Callable,
   defineWorkflow,

@@ -52,7 +52,10 @@ export interface WorkflowContext
 }
 
 export interface WorkflowOptions<Name extends string, Input extends z.ZodType, Output extends z.ZodType>
-  extends Pick<CommonOptions<Name, Input, Output>, "name" | "queue" | "description" | "input" | "output"> {
+  extends Pick<
+    CommonOptions<Name, Input, Output>,
+    "name" | "queue" | "description" | "input" | "output" | "schedule" | "schedules"
+  > {
   run: (input: z.output<Input>, context: WorkflowContext) => Promise<z.input<Output>>;
 }
 

@@ -17,6 +17,7 @@ afterAll(async () => {
 
 test("the page lists the workers", async () => {
   const page = await openPage(browser);
+  await world.enter(page);
   await page.goto(`${world.url}/workers`);
   await expect(page.getByRole("row", { name: /test-worker/ }).textContent()).resolves.toContain("alive");
   await shoot(page, "workers");

@@ -39,11 +39,11 @@ async function trial(options: Partial<DevStackOptions> = {}, behaviour = ""): Pr
     rayAddress: "http://127.0.0.1:1",
     datasetsDir: join(root, "datasets"),
     modelsDir: join(root, "models"),
-    workers: [
-      { name: "ml", queues: ["ml"], concurrency: 2 },
-      { name: "rest", queues: ["data", "default"], concurrency: 4 },
+    processes: [
+      { name: "ml", args: ["worker", "--name", "ml"] },
+      { name: "rest", args: ["worker", "--name", "rest", "--queues", "data,default"] },
     ],
-    workerCommand: [process.execPath, fakeWorker],
+    command: [process.execPath, fakeWorker],
     env: { PATH: process.env["PATH"], HOME: process.env["HOME"], FAKE_WORKER: behaviour },
     onLine: (speaker, line) => lines.push(`${speaker}: ${line}`),
     ...options,
@@ -85,17 +85,12 @@ test("runs Redis, Ray and the workers, tells other commands the way, and leaves 
   expect(await redis.ping()).toBe("PONG");
   redis.disconnect();
   expect(existsSync(join(root, "models"))).toBe(true);
-  expect(lines).toContain("rest: args --name rest --queues data,default --concurrency 4");
+  expect(lines).toContain("rest: args worker --name rest --queues data,default");
   expect(lines).toContain(`ml: redis ${variables["REDIS_URL"]}`);
 
   lines.length = 0;
   await stack.stop();
-  const order = [
-    "lovage: stopping the workers ml, rest",
-    "ml: bye",
-    "lovage: stopping Ray",
-    "lovage: stopping Redis",
-  ];
+  const order = ["lovage: stopping ml, rest", "ml: bye", "lovage: stopping Ray", "lovage: stopping Redis"];
   expect(lines.filter((line) => order.includes(line))).toEqual(order);
   const needed = neededRayPorts(ports, { dashboard: "", others: "" }).map(({ port }) => port);
   // A process of Ray that is just ending may hold its port for a moment.
@@ -143,7 +138,7 @@ test("names every taken port before it starts anything", async () => {
 });
 
 test("ends workers that end when they are asked to, without waiting for the deadline", async () => {
-  const { stack, lines } = await trial({ workerDeadlineMs: 600_000 });
+  const { stack, lines } = await trial({ deadlineMs: 600_000 });
   await stack.start();
   await stack.stop();
   expect(lines).toEqual(expect.arrayContaining(["ml: bye", "rest: bye"]));
@@ -152,17 +147,17 @@ test("ends workers that end when they are asked to, without waiting for the dead
 test("starts a worker that died again", async () => {
   const { stack, lines } = await trial();
   await stack.start();
-  const [worker] = processesNaming(`${fakeWorker} --name ml`);
+  const [worker] = processesNaming(`${fakeWorker} worker --name ml`);
   process.kill(Number.parseInt(worker ?? "", 10), "SIGKILL");
-  await expect.poll(() => lines, { timeout: 10_000 }).toContain("lovage: worker ml ready again");
-  expect(lines).toContain("lovage: worker ml ended (signal SIGKILL); starting it again in 1 s");
+  await expect.poll(() => lines, { timeout: 10_000 }).toContain("lovage: ml ready again");
+  expect(lines).toContain("lovage: ml ended (signal SIGKILL); starting it again in 1 s");
 });
 
 test("gives up, and leaves nothing behind, when a worker cannot start", async () => {
   const { stack, root, redisPort } = await trial({}, "broken");
   await expect(stack.start()).rejects.toMatchObject({
     code: "STACK_FAILED",
-    message: expect.stringMatching(/^the worker (ml|rest) ended before it was ready \(exit code 3\)$/),
+    message: expect.stringMatching(/^(ml|rest) ended before it was ready \(exit code 3\)$/),
   });
   expect(await portFree(redisPort)).toBe(true);
   expect(existsSync(join(root, ".lovage", "dev.env"))).toBe(false);
@@ -205,12 +200,12 @@ test("can be stopped while it starts", async () => {
 });
 
 test("ends stubborn workers after their deadline, and at once when killed", async () => {
-  const patient = await trial({ workerDeadlineMs: 200 }, "stubborn");
+  const patient = await trial({ deadlineMs: 200 }, "stubborn");
   await patient.stack.start();
   await patient.stack.stop();
   expect(await portFree(patient.redisPort)).toBe(true);
 
-  const killed = await trial({ workerDeadlineMs: 600_000 }, "stubborn");
+  const killed = await trial({ deadlineMs: 600_000 }, "stubborn");
   await killed.stack.start();
   const stop = killed.stack.stop();
   await killed.stack.kill();

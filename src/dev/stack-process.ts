@@ -4,7 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { LovageError } from "../core/errors.ts";
 import { type ProcessGroup, processGroup } from "./process-group.ts";
 
-export interface WorkerProcessOptions {
+export interface StackProcessOptions {
   name: string;
   command: string;
   args: readonly string[];
@@ -12,14 +12,14 @@ export interface WorkerProcessOptions {
   env: Readonly<Record<string, string | undefined>>;
   /** Ends a start that is under way; later it does nothing. */
   signal: AbortSignal;
-  /** Each line the worker prints. */
+  /** Each line it prints. */
   onLine: (line: string) => void;
   /** What happens to it, in words. */
   onEvent: (text: string) => void;
 }
 
-/** A worker in a process of its own, which is started again when it dies. */
-export interface WorkerProcess {
+/** One of a stack's own processes, which is started again when it dies. */
+export interface StackProcess {
   readonly name: string;
   /** TERM, then KILL after `deadlineMs` (0: KILL at once); it is not started again. Idempotent. */
   end(deadlineMs: number): Promise<void>;
@@ -29,11 +29,11 @@ const restartDelayMs = 1_000;
 const lastWordsMs = 1_000;
 
 /**
- * Starts a worker and waits until it says over its channel that it is ready.
+ * Starts a process and waits until it says over its channel that it is ready.
  *
  * @throws LovageError `STACK_FAILED` when it ends before it was ready for the first time
  */
-export async function startWorkerProcess(options: WorkerProcessOptions): Promise<WorkerProcess> {
+export async function startStackProcess(options: StackProcessOptions): Promise<StackProcess> {
   const ending = new AbortController();
   let group = await launch(options);
   const giveUp = () => group.end(0);
@@ -43,7 +43,7 @@ export async function startWorkerProcess(options: WorkerProcessOptions): Promise
   if (first !== "ready") {
     await group.end(0);
     options.signal.throwIfAborted();
-    throw new LovageError("STACK_FAILED", `the worker ${options.name} ended before it was ready (${first})`, {
+    throw new LovageError("STACK_FAILED", `${options.name} ended before it was ready (${first})`, {
       hint: "what it printed says why",
     });
   }
@@ -75,7 +75,7 @@ export async function startWorkerProcess(options: WorkerProcessOptions): Promise
   };
 }
 
-async function launch(options: WorkerProcessOptions): Promise<ProcessGroup & { ready: Promise<string> }> {
+async function launch(options: StackProcessOptions): Promise<ProcessGroup & { ready: Promise<string> }> {
   const child = spawn(options.command, options.args, {
     cwd: options.cwd,
     env: { ...options.env },
@@ -104,7 +104,7 @@ async function launch(options: WorkerProcessOptions): Promise<ProcessGroup & { r
     ready,
     async end(deadlineMs) {
       const over = group.end(deadlineMs);
-      // A worker that listens to its channel would not end while it is open.
+      // Who listens to its channel would not end while it is open.
       if (child.connected) child.disconnect();
       await over;
       // Its last words may come after its end.

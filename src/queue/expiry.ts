@@ -1,0 +1,92 @@
+import { randomUUID } from "node:crypto";
+import { Job, UnrecoverableError } from "bullmq";
+import { LovageError } from "../core/errors.ts";
+import { decodeCall } from "../task/codec.ts";
+import type { Broker } from "./broker.ts";
+import { setHeld } from "./held-field.ts";
+import { jobFields } from "./keys.ts";
+
+/** Where the next look for expired jobs goes on, for each list: a number of jobs from its old end. */
+export type ExpiryCursor = Map<string, number>;
+
+/** How many jobs a look goes through at once, and at most: a list of a million is gone through in an hour. */
+const slice = 1000;
+const most = 20_000;
+
+/** How many jobs one look ends at most: each is cut out of the middle of a list. */
+const mostEnded = 500;
+
+/** How long the job is held while it is being ended, in milliseconds; who dies meanwhile leaves it to the workers. */
+const hold = 30_000;
+
+/**
+ * Ends waiting jobs whose expiry has passed, so that they are no backlog and are known as expired although no worker
+ * comes to them. Each call goes through a part of the queue, from the oldest job on, and the next one goes on there.
+ * What a job's end leads to beyond itself is the workers' to do: jobs of a workflow, and those with `onFailure`, are
+ * left to them.
+ * @returns the ids of the jobs it ended
+ */
+export async function expireWaiting(broker: Broker, queue: string, cursor: ExpiryCursor): Promise<string[]> {
+  const ended: string[] = [];
+  for (const list of ["wait", "prioritized"]) {
+    const key = broker.keys.job(queue, list);
+    let at = cursor.get(key) ?? 0;
+    for (let looked = 0; looked < most && ended.length < mostEnded; ) {
+      const [count = 0, ...found] = await find(broker, queue, list, at);
+      let gone = 0;
+      for (const id of found.map(String)) {
+        if (!(await expire(broker, queue, id))) continue;
+        ended.push(id);
+        gone += 1;
+      }
+      looked += Number(count);
+      // What was cut out moves the others up.
+      at += Number(count) - gone;
+      if (Number(count) === 0) {
+        at = 0;
+        break;
+      }
+    }
+    cursor.set(key, at);
+  }
+  return ended;
+}
+
+async function find(broker: Broker, queue: string, list: string, from: number): Promise<(number | string)[]> {
+  const { redis, keys } = broker;
+  const [key, prefix] = [keys.job(queue, list), keys.job(queue, "")];
+  return redis.lovageFindExpired(key, prefix, list, from, slice, Date.now());
+}
+
+async function expire(broker: Broker, queue: string, id: string): Promise<boolean> {
+  const { redis, keys } = broker;
+  const key = keys.job(queue, id);
+  const token = `expiry:${randomUUID()}`;
+  const job = await Job.fromId(broker.queue(queue), id);
+  const error = job && expiryOf(job);
+  if (job === undefined || error === undefined) return false;
+  const lists = ["wait", "prioritized", "active"].map((name) => keys.job(queue, name));
+  if ((await redis.lovageTakeUnstarted(key, keys.lock(queue, id), ...lists, id, token, hold)) !== 1)
+    return false;
+  await setHeld({ broker, queue }, id, token, jobFields.error, JSON.stringify(error.toRecord()));
+  await job.moveToFailed(new UnrecoverableError(`${error.code}: ${error.message}`), token, false);
+  return true;
+}
+
+/** Undefined for a job that has not expired, or whose end leads to more. */
+function expiryOf({ data, parent }: Job): LovageError | undefined {
+  if (parent !== undefined) return undefined;
+  try {
+    const { expiresAt, onFailure } = decodeCall(data).meta;
+    if (expiresAt === undefined || expiresAt >= Date.now() || onFailure !== undefined) return undefined;
+    return expired(expiresAt);
+  } catch {
+    // What is no call is the workers' to refuse.
+    return undefined;
+  }
+}
+
+function expired(expiresAt: number): LovageError {
+  const at = new Date(expiresAt).toISOString();
+  return new LovageError("JOB_EXPIRED", `the job had to start before ${at}`, { field: "expires", value: at });
+}
