@@ -29,5 +29,8 @@ test("the overview shows queues, what runs and what failed, and goes on by itsel
   await shoot(page, "overview");
   expect(await accessibilityFaults(page)).toEqual([]);
   await running.cancel();
-  await eventually("the job to leave the page", async () => (await page.getByText("Nothing runs.").count()) > 0);
+  await eventually(
+    "the job to leave the page",
+    async () => (await page.getByText("Nothing runs.").count()) > 0,
+  );
 });
