@@ -21,7 +21,8 @@ import {
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import { type BullMQOTelSpan, BullMQOtel } from "bullmq-otel";
-import type { ErrorRecord } from "../core/errors.ts";
+import { describeError, type ErrorRecord } from "../core/errors.ts";
+import { parseJson } from "../core/json.ts";
 
 export interface TracingOptions {
   /** Where spans go, by OTLP over HTTP: the collector's base address. */
@@ -70,7 +71,7 @@ const longestText = 2000;
 /** @returns the traces of this process, which has one set of them at most */
 export function startTracing(options: TracingOptions): Tracing {
   const { endpoint, service, version, onError } = options;
-  const tell = (message: string) => onError(new Error(`traces could not be sent: ${message}`));
+  const tell = (message: string) => onError(new Error(`traces could not be sent: ${reasonOf(message)}`));
   diag.setLogger({ error: tell, warn: tell, info() {}, debug() {}, verbose() {} }, DiagLogLevel.WARN);
   const exporter = new OTLPTraceExporter({
     url: `${endpoint.replace(/\/+$/, "")}/v1/traces`,
@@ -81,7 +82,9 @@ export function startTracing(options: TracingOptions): Tracing {
     resource: resourceFromAttributes({ "service.name": service, "service.version": version }),
     sampler,
     spanLimits: { attributeValueLengthLimit: longestText },
-    spanProcessors: [new BatchSpanProcessor({ exporter, exportTimeoutMillis: exportTimeout })],
+    spanProcessors: [
+      new BatchSpanProcessor({ exporter, scheduledDelayMillis: 2000, exportTimeoutMillis: exportTimeout }),
+    ],
   });
   trace.setGlobalTracerProvider(provider);
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
@@ -115,7 +118,7 @@ export function startTracing(options: TracingOptions): Tracing {
     },
     enter: (headers, next) => context.with(propagation.extract(ROOT_CONTEXT, headers), next),
     async close() {
-      await provider.shutdown().catch((error) => onError(error));
+      await provider.shutdown().catch((error) => tell(describeError(error)));
     },
   };
 }
@@ -162,6 +165,12 @@ const sampler: Sampler = {
       : parentBased.shouldSample(...args);
   },
 };
+
+/** OpenTelemetry tells of an error as JSON, with its stack. */
+function reasonOf(message: string): string {
+  const told = parseJson(message) as { message?: unknown } | undefined;
+  return typeof told?.message === "string" ? told.message : message;
+}
 
 function readHeaders(text: string): Record<string, string> {
   const pairs = text.split(",").flatMap((pair): [string, string][] => {
