@@ -75,10 +75,14 @@ export async function openMonitoring(options: MonitoringOptions): Promise<Monito
   let labels = (): Record<string, string> => ({});
   const metrics = createMetrics({ ...options, lag: lagWatch.lag, labels: () => labels() });
   const scrape: Handler = (request, response) => {
-    void metrics.scrape().then(({ contentType, body }) => {
-      response.writeHead(200, { "content-type": contentType, "cache-control": "no-store" });
-      response.end(request.method === "HEAD" ? undefined : body);
-    });
+    metrics.scrape().then(
+      ({ contentType, body }) => {
+        response.writeHead(200, { "content-type": contentType, "cache-control": "no-store" });
+        response.end(request.method === "HEAD" ? undefined : body);
+      },
+      // A metric that cannot be read must not end the process.
+      () => response.writeHead(500).end(),
+    );
   };
   const { host, port } = options.health;
   const probes: Probes = { livez: health.livez, readyz: health.readyz, metrics: scrape };

@@ -32,10 +32,12 @@ export async function runScheduler(
     onError: createTroubleLog(logger, "trouble with Redis"),
     telemetry: tracing?.telemetry,
   });
-  const cluster = openClusterDoor(config);
-  monitoring?.watchRedis(broker);
-  monitoring?.measureQueues(broker);
-  monitoring?.measureCluster(cluster, config.ray.expectedNodes);
+  const cluster = monitoring && openClusterDoor(config);
+  if (monitoring !== undefined && cluster !== undefined) {
+    monitoring.watchRedis(broker);
+    monitoring.measureQueues(broker);
+    monitoring.measureCluster(cluster, config.ray.expectedNodes);
+  }
   try {
     const { result, failure } = config.retention;
     const scheduler = createScheduler({
@@ -48,7 +50,7 @@ export async function runScheduler(
     });
     await untilTold(scheduler, logger, monitoring?.health);
   } finally {
-    await Promise.all([broker.close(), ray.close(), cluster.close(), monitoring?.close(), tracing?.close()]);
+    await Promise.all([broker.close(), ray.close(), cluster?.close(), monitoring?.close(), tracing?.close()]);
   }
   return 0;
 }

@@ -159,7 +159,6 @@ export async function runWorker(
   });
   // A stack that died without a word must not leave its workers behind.
   process.once("disconnect", told.resolve);
-  monitoring?.watchWorker(broker, worker);
   try {
     await worker.start();
   } catch (error) {
@@ -167,13 +166,16 @@ export async function runWorker(
     throw error;
   }
   letYoungGenerationGrow();
-  if (monitoring) monitoring.health.stage = "running";
+  if (monitoring !== undefined) {
+    monitoring.watchWorker(broker, worker);
+    monitoring.health.stage = "running";
+  }
   logger.info({ queues: queueNames, milliseconds: Math.round(performance.now()) }, "ready");
   // Whoever started this process with a channel (`lovage dev`, a test) waits for this.
   process.send?.({ type: "ready" });
 
   await told.promise;
-  if (monitoring) monitoring.health.stage = "stopping";
+  if (monitoring !== undefined) monitoring.health.stage = "stopping";
   try {
     await worker.stop();
   } catch (error) {

@@ -17,8 +17,10 @@ const lua = `
   local function waited(id)
     if not id then return -1 end
     local job = fields(id, "timestamp", "delay", "processedOn")
-    if not job[1] then return -1 end
-    return ago(math.max(job[1] + (job[2] or 0), tonumber(job[3]) or 0))
+    local enqueued = tonumber(job[1])
+    -- Others may have written it.
+    if not enqueued then return -1 end
+    return ago(math.max(enqueued + (tonumber(job[2]) or 0), tonumber(job[3]) or 0))
   end
 
   local function taken(id)

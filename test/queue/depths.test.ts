@@ -73,6 +73,20 @@ test("a job that is tried again has not waited since it was enqueued", async () 
   expect(depthOf(await look(), "waiting").oldestAge).toBeLessThan(10_000);
 });
 
+test("what others wrote wrongly has no age, and hides nothing else", async () => {
+  const job = await world.client.enqueue("test.echo", {});
+  await world.broker.redis.hset(
+    world.broker.keys.job("default", job.id),
+    "timestamp",
+    "yesterday",
+    "delay",
+    "x",
+  );
+  expect(depthOf(await look(), "waiting")).toEqual({ state: "waiting", jobs: 1, oldestAge: null });
+  await world.broker.redis.del(world.broker.keys.job("default", job.id));
+  expect(depthOf(await look(), "waiting")).toEqual({ state: "waiting", jobs: 1, oldestAge: null });
+});
+
 test("running, ended and parked jobs, and a pause", async () => {
   await world.worker({ queues: ["default"], concurrency: 3 });
   const done = await world.client.enqueue("test.echo", {});
