@@ -41,6 +41,7 @@ export async function main(argv: string[]): Promise<number> {
     runWorker: async (options) => (await import("./worker.ts")).runWorker(config(), options),
     runScheduler: async (options) => (await import("./scheduler.ts")).runScheduler(config(), options),
     runDashboard: async (options) => (await import("./dashboard.ts")).runDashboard(config(), options),
+    describeUser: async (user) => (await import("../dashboard/user-list.ts")).describeUser(user),
     runDev: async (options) => (await import("./dev.ts")).runDev(options),
   });
   await (await tracing)?.close();

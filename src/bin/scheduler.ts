@@ -18,7 +18,7 @@ export async function runScheduler(
   options: { healthPort?: number | undefined } = {},
 ): Promise<number> {
   const logger = await createLogger({ ...config.log, base: { process: "scheduler" } });
-  const { catalogue } = await loadDeployment();
+  const { catalogue, hooks = [] } = await loadDeployment();
   const monitoring = await monitoringOf(config.health, options.healthPort, "scheduler");
   const tracing = await tracingOf(
     config.tracing,
@@ -44,6 +44,7 @@ export async function runScheduler(
       broker,
       catalogue,
       logger,
+      hooks,
       ray: createRayUpkeep(ray),
       retention: { completed: result.age, failed: failure.age },
       ...(monitoring && { observer: monitoring.countSchedules(broker, scheduleNames(catalogue)) }),

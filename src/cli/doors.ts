@@ -1,5 +1,6 @@
 import type { Client } from "../client/index.ts";
 import type { ClusterDoor } from "../core/cluster.ts";
+import type { Role } from "../core/roles.ts";
 import type { TaskTypes } from "../task/catalogue.ts";
 import type { QueueName } from "../task/definition.ts";
 
@@ -35,6 +36,7 @@ export interface DevCommandOptions {
   rayPort?: number | undefined;
   /** The first of Ray's other ports. */
   rayBasePort?: number | undefined;
+  dashboardPort?: number | undefined;
 }
 
 /** A stream to write to, and what is known of the terminal behind it. */
@@ -64,4 +66,6 @@ export interface CliDoors {
   runScheduler(options: SchedulerCommandOptions): Promise<number>;
   runDashboard(options: DashboardCommandOptions): Promise<number>;
   runDev(options: DevCommandOptions): Promise<number>;
+  /** A line of the dashboard's file of users. @throws LovageError `INPUT_INVALID` */
+  describeUser(user: { name: string; role: Role; password: string }): Promise<string>;
 }

@@ -17,10 +17,12 @@ import { addRayCommands } from "./ray.ts";
 import { addResultCommand } from "./result.ts";
 import type { Call, Run } from "./run.ts";
 import { addSchedulerCommand } from "./scheduler.ts";
+import { addSchedulesCommands } from "./schedules.ts";
 import { createScreen } from "./screen.ts";
 import { addStatusCommand } from "./status.ts";
 import { addTasksCommand } from "./tasks.ts";
 import { addTopCommand } from "./top.ts";
+import { addUsersCommands } from "./users.ts";
 import { addWorkerCommand } from "./worker.ts";
 import { addWorkflowCommand } from "./workflow.ts";
 
@@ -62,10 +64,12 @@ export async function runCli(argv: readonly string[], doors: CliDoors): Promise<
   addDeadCommands(program, run, doors);
   addWorkflowCommand(program, run);
   addTasksCommand(program, run);
+  addSchedulesCommands(program, run, doors);
   addInspectCommands(program, run);
   addControlCommands(program, run, doors);
   addTopCommand(program, run, doors);
   addRayCommands(program, run, doors);
+  addUsersCommands(program, run, doors);
 
   try {
     await program.parseAsync([...argv], { from: "user" });

@@ -118,9 +118,11 @@ export function createSchedules<Tasks extends TaskTypes>({ bounded, parts }: Con
   return {
     list: () =>
       bounded(async ({ broker }) => {
-        const views: ScheduleView[] = [];
-        for await (const records of walkSchedules(broker)) views.push(...records.map(toView));
-        return views.sort((a, b) => (a.name < b.name ? -1 : 1));
+        // One that fires meanwhile moves, and may be met twice.
+        const views = new Map<string, ScheduleView>();
+        for await (const records of walkSchedules(broker))
+          for (const record of records) views.set(record.name, toView(record));
+        return [...views.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
       }),
     get: (name) => bounded(({ broker }) => viewOf(broker, name)),
     next: (name, count = 5) =>

@@ -28,3 +28,16 @@ export function formatMilliseconds(milliseconds: number): string {
   const hours = Math.floor(minutes / 60);
   return hours < 48 ? `${hours}h ${minutes % 60}m` : `${Math.floor(hours / 24)}d ${hours % 24}h`;
 }
+
+const units = [
+  ["d", 86_400_000],
+  ["h", 3_600_000],
+  ["m", 60_000],
+  ["s", 1000],
+] as const;
+
+/** A duration as a person writes it, exactly: 3_600_000 → "1h", 90_000 → "90s". */
+export function writeDuration(milliseconds: number): string {
+  const unit = milliseconds > 0 ? units.find(([, length]) => milliseconds % length === 0) : undefined;
+  return unit === undefined ? `${milliseconds}ms` : `${milliseconds / unit[1]}${unit[0]}`;
+}

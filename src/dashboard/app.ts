@@ -67,17 +67,7 @@ export function createApp(parts: AppParts): Express {
   app.use(express.urlencoded({ extended: false, limit: "2mb" }), protectFromForgery, takeFlash);
   app.use(tellOthers(live));
   if (parts.metrics !== undefined) app.get("/metrics", parts.metrics);
-  for (const pages of [
-    overviewPages,
-    jobPages,
-    workflowPages,
-    schedulePages,
-    workerPages,
-    rayPages,
-    chartPages,
-    boardPages,
-  ])
-    app.use(pages(parts, audit));
+  for (const pages of pageRouters) app.use(pages(parts, audit));
   app.use(auditPages(parts.auditLog));
   app.use((request) => {
     throw new LovageError("NOT_FOUND", `there is no page ${request.path}`, { hint: "see the navigation" });
@@ -85,6 +75,18 @@ export function createApp(parts: AppParts): Express {
   app.use(answerError(parts.logger));
   return app;
 }
+
+/** The pages, a router each. What they do to others they guard by `requireRole`. */
+export const pageRouters = [
+  overviewPages,
+  jobPages,
+  workflowPages,
+  schedulePages,
+  workerPages,
+  rayPages,
+  chartPages,
+  boardPages,
+];
 
 const sayYes: Handler = (_request, response) => {
   response.setHeader("content-type", "application/json");

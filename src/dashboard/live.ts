@@ -127,6 +127,11 @@ export function createLive({ client, logger, holds, heartbeat = 15_000 }: LiveOp
   return {
     touch,
     handler(request, response, next) {
+      // Only asked whether it would be let in.
+      if (request.method === "HEAD") {
+        response.end();
+        return;
+      }
       if (listeners.size < mostListeners) return open(request, response);
       response.set("Retry-After", "30");
       next(

@@ -133,5 +133,5 @@ export function Pager(props: { first?: string | undefined; next?: string | undef
 /** A job by its task's short name and its id, leading to its own page. */
 export function JobLink({ id, task, queue }: { id: string; task: string; queue: string }): Html {
   return html`<a href=${`/jobs/${queue}/${encodeURIComponent(id)}`} title=${task}>${task.split(".").at(-1)}</a>
-    <small class="mono muted job-id">${id}</small>`;
+    <small class="mono muted job-id" title=${id}>${id}</small>`;
 }

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { BlockList, isIP } from "node:net";
 import { LovageError } from "../core/errors.ts";
-import { isPasswordHash } from "./passwords.ts";
+import { hashPassword, isPasswordHash } from "./passwords.ts";
 import type { User, UserList } from "./users.ts";
-import { type Role, roles } from "./viewer.ts";
+import { type Role, roles, type Viewer } from "./viewer.ts";
 
 export interface UserSettings {
   /** Name of the first user. */
@@ -26,6 +26,11 @@ export function readUserList({ user, password, users, host }: UserSettings): Use
   if (password !== undefined) {
     if (listed.some(({ name }) => name === user)) {
       throw invalid([`the users' file has ${user} too, whose password is DASHBOARD_PASSWORD`]);
+    }
+    if (password.length < shortestPassword && !isLoopback(host)) {
+      throw invalid([
+        `DASHBOARD_PASSWORD is shorter than ${shortestPassword} characters, for others than this machine`,
+      ]);
     }
     return { listed, first: { name: user, password }, made: false };
   }
@@ -67,7 +72,8 @@ export function parseUsers(text: string): User[] {
 }
 
 /** A line of the users' file. @throws LovageError `INPUT_INVALID` */
-export function formatUser({ name, role, hash }: User): string {
+export async function describeUser(user: Viewer & { password: string }): Promise<string> {
+  const { name, role, password } = user;
   if (!isUserName(name)) {
     throw new LovageError("INPUT_INVALID", `${JSON.stringify(name)} is no user's name`, {
       field: "name",
@@ -75,8 +81,16 @@ export function formatUser({ name, role, hash }: User): string {
       hint: `use ${nameRule}`,
     });
   }
-  return `${name}:${role}:${hash}`;
+  if (password.length < shortestPassword) {
+    throw new LovageError("INPUT_INVALID", `the password is shorter than ${shortestPassword} characters`, {
+      field: "password",
+      hint: "use a longer one",
+    });
+  }
+  return `${name}:${role}:${await hashPassword(password)}`;
 }
+
+const shortestPassword = 8;
 
 const nameRule = "1 to 64 letters, digits, dots, dashes, underscores or @";
 

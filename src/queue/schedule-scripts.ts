@@ -54,7 +54,12 @@ export const scheduleScripts = {
       local origin, spec, timing, paused = unpack(redis.call("hmget", KEYS[3], "origin", "spec", "timing", "paused"))
       if origin and (origin ~= ARGV[3] or ARGV[4] == "create") then return -2 end
       if not origin and ARGV[4] == "update" then return -3 end
-      if spec == ARGV[5] and timing == ARGV[6] then return 0 end
+      if spec == ARGV[5] and timing == ARGV[6] then
+        if redis.call("zscore", KEYS[2], ARGV[2]) then return 0 end
+        local due = redis.call("hget", KEYS[3], "due")
+        redis.call("zadd", KEYS[2], due and due ~= "" and due or "+inf", ARGV[2])
+        return 3
+      end
       redis.call("hset", KEYS[3], "origin", ARGV[3], "spec", ARGV[5], "timing", ARGV[6])
       if timing == ARGV[6] then return 2 end
       if paused then arm(ARGV[2], "", "") else arm(ARGV[2], ARGV[7], ARGV[8]) end

@@ -1,13 +1,7 @@
 import type { Logger } from "../observe/logger.ts";
 import type { Broker } from "../queue/broker.ts";
-import {
-  type Decision,
-  type Firing,
-  type FiringPump,
-  latenessOf,
-  settle,
-  settleQueued,
-} from "../queue/firing.ts";
+import { type Decision, type Firing, latenessOf, settle, settleQueued } from "../queue/firing.ts";
+import type { FiringPump } from "../queue/firing-pump.ts";
 import type { ScheduleRecord } from "../queue/schedule-record.ts";
 import { dueSchedules, nextDue, queuedSchedules, redisNow } from "../queue/schedules.ts";
 import { planMissed } from "./missed.ts";
@@ -33,7 +27,7 @@ const longestSleep = 30_000;
 const queuedLook = 1000;
 
 /** A schedule that is due and could not be moved on must not keep the process busy. Milliseconds. */
-const shortestSleep = 100;
+const shortestSleep = 1000;
 
 /**
  * Fires what is due, under one term of the lease.
@@ -49,7 +43,14 @@ export async function fireDue(parts: ClockworkParts, term: number): Promise<numb
     const now = await redisNow(broker);
     const due = await dueSchedules(broker, now, atOnce);
     let moved = false;
-    for (const record of due) if (await fireOne(parts, term, record, now)) moved = true;
+    for (const record of due) {
+      try {
+        if (await fireOne(parts, term, record, now)) moved = true;
+      } catch (error) {
+        // One that cannot be fired must not keep the others from their times.
+        parts.logger.error({ schedule: record.name, err: error }, "the schedule could not be fired");
+      }
+    }
     if (!moved) break;
   }
   const [next, now, waiting] = await Promise.all([

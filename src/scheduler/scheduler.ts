@@ -5,10 +5,12 @@ import { createTask } from "node-cron";
 import type { Logger } from "../observe/logger.ts";
 import type { Service } from "../process/service.ts";
 import type { Broker } from "../queue/broker.ts";
-import { createFiringPump } from "../queue/firing.ts";
+import { createFiringPump } from "../queue/firing-pump.ts";
 import { createLease } from "../queue/lease.ts";
 import { createSubscriber } from "../queue/subscriber.ts";
 import type { Catalogue } from "../task/catalogue.ts";
+import { createEnqueueGate } from "../task/enqueue-hooks.ts";
+import type { EnqueueHooks } from "../task/hooks.ts";
 import { fireDue } from "./clockwork.ts";
 import { createLeadership } from "./leadership.ts";
 import type { SchedulerObserver } from "./observer.ts";
@@ -27,6 +29,8 @@ export interface SchedulerOptions {
   /** When Redis is compared with the declaration, and tidied up: a cron expression. Default: each minute. */
   minute?: string;
   observer?: SchedulerObserver;
+  /** Around each call that is made; one that they refuse is not made. */
+  hooks?: readonly EnqueueHooks[];
   /** What is done about Ray jobs whose jobs are over. Default: nothing. */
   ray?: UpkeepParts["ray"];
   /** Milliseconds that ended jobs are kept. Default: they are removed when others end. */
@@ -56,7 +60,10 @@ export function createScheduler(options: SchedulerOptions): Service {
   const declared = declaredSchedules(catalogue);
   const holder = `${hostname()}:${process.pid}:${randomUUID()}`;
   const subscriber = createSubscriber(broker);
-  const pump = createFiringPump(broker);
+  const gate = createEnqueueGate(options.hooks ?? [], (hook, error) =>
+    logger.error({ hook, err: error }, "a hook failed; the work goes on"),
+  );
+  const pump = createFiringPump(broker, gate);
   const parts = { broker, pump, logger, observer, punctual };
   const upkeep = createUpkeep({ ...options, observer });
   const leadership = createLeadership({
@@ -71,7 +78,7 @@ export function createScheduler(options: SchedulerOptions): Service {
       if (term === 0) return;
       reaper = upkeep.createReaper();
       void reaper?.start();
-      void inTurn(compare).then(wake);
+      void inTurn(compare);
     },
   });
   const everyMinute = createTask(minute, tidy, {
@@ -106,7 +113,9 @@ export function createScheduler(options: SchedulerOptions): Service {
 
   async function compare(term: number): Promise<void> {
     await reconcile(broker, term, declared, logger);
-    await watchSchedules(parts, term);
+    // What was missed is the clockwork's to judge; wrong is only what it leaves behind.
+    wakeIn(await fireDue(parts, term));
+    if ((await watchSchedules(parts, term)) > 0) wakeIn(await fireDue(parts, term));
   }
 
   function wake(): void {

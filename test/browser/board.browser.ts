@@ -39,18 +39,47 @@ test("the three queues are there, in our colours, with a way back", async () => 
   await page.getByRole("heading", { name: "Overview" }).waitFor();
 });
 
-test("a job is added by a form that is checked, and shows its input and the way to its own page", async () => {
+test("an operator adds a job by a form that is checked, and finds its input and its own page", async () => {
   const page = await openBoard("operator", "/queue/default", { dark: true });
-  await page.locator("main button[aria-haspopup=menu]").first().click();
-  await shoot(page, "board-actions");
-  await page.getByText("Add job").click();
-  await page.locator(".cm-content").first().waitFor();
-  await page.waitForTimeout(500);
+  const openForm = async () => {
+    await page.locator("main button[aria-haspopup=menu]").first().click();
+    await page.getByText("Add job").click();
+    await page.getByText('"task"').first().waitFor();
+  };
+  await openForm();
   await shoot(page, "board-add-dark");
+  await page.getByLabel("Job name").fill("test.ad");
+  await page.getByRole("button", { name: "Add", exact: true }).click();
+  await page
+    .getByText(/TASK_UNKNOWN/)
+    .first()
+    .waitFor();
+  await shoot(page, "board-refused-dark");
+
+  await page.reload();
+  await openForm();
+  const editor = page.locator(".cm-content").first();
+  await editor.fill('{ "task": "test.add", "input": { "numbers": [20, 22] } }');
+  await page.getByRole("button", { name: "Add", exact: true }).click();
+  await page.getByText("test.add").first().waitFor();
+  await page.getByText("42").first().waitFor();
+  const details = page.getByRole("link", { name: "Details" }).first();
+  expect(await details.getAttribute("href")).toMatch(/^\/jobs\/default\//);
+  await shoot(page, "board-job-dark");
+});
+
+test("a viewer is refused what Bull Board offers", async () => {
+  const page = await openBoard("viewer", "/queue/default");
+  await page.locator("main button[aria-haspopup=menu]").first().click();
+  await page.getByText("Pause", { exact: true }).click();
+  await page.getByRole("button", { name: /^confirm$/i }).click();
+  await page.getByText("This needs the role operator").first().waitFor();
+  await shoot(page, "board-viewer-refused");
+  expect((await world.client.inspect.queues()).every(({ paused }) => !paused)).toBe(true);
 });
 
 test("on a phone", async () => {
-  const page = await openBoard("operator", "/queue/default", { phone: true });
-  await page.getByText("No latest jobs").waitFor();
+  const page = await openBoard("operator", "", { phone: true });
+  await page.getByRole("main").getByRole("link", { name: "ml", exact: true }).first().waitFor();
   await shoot(page, "board-phone");
 });

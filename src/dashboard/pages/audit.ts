@@ -33,7 +33,7 @@ export function auditPages(log: AuditLog): Router {
         </form>
         <${Table}
           caption="What was done"
-          head=${["When", "Who", "From", "Action", "To what", "Details"]}
+          head=${["When (UTC)", "Who", "From", "Action", "To what", "Details"]}
           rows=${lines.map(row)}
           empty="Nothing was done yet that fits."
         />
@@ -48,7 +48,7 @@ export function auditPages(log: AuditLog): Router {
 
 function row({ at, by, role, from, action, target, details }: AuditLine) {
   return html`<tr>
-    <td><${Ago} at=${at} /></td>
+    <td class="mono">${at.toISOString().slice(0, 19).replace("T", " ")}<br /><${Ago} at=${at} /></td>
     <td>${by ?? html`<span class="none">nobody</span>`} ${role && html`<small class="muted">${role}</small>`}</td>
     <td class="mono">${from}</td>
     <td><code>${action}</code></td>

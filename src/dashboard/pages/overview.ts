@@ -99,8 +99,8 @@ function KeyFigures(props: { queues: QueueOverview[]; workers: WorkerView[]; red
   return html`<${Figures}>
     <${Figure} name="Waiting" value=${count(sum(({ waiting }) => waiting))} />
     <${Figure}
-      name="Oldest waits since"
-      value=${oldest < 0 ? "–" : html`<${Ago} at=${new Date(Date.now() - oldest)} />`}
+      name="Oldest waiting"
+      value=${oldest < 0 ? "–" : formatMilliseconds(oldest)}
     />
     <${Figure}
       name="Active"
@@ -108,7 +108,7 @@ function KeyFigures(props: { queues: QueueOverview[]; workers: WorkerView[]; red
       note=${`of ${slots.reduce((all, { concurrency }) => all + concurrency, 0)} slots`}
     />
     <${Figure} name="Scheduled" value=${count(sum(({ scheduled }) => scheduled))} />
-    <${Figure} name="Failed, kept" value=${count(sum(({ failed }) => failed))} />
+    <${Figure} name="Failed" value=${count(sum(({ failed }) => failed))} />
     <${Figure}
       name="Workers"
       value=${living.length}
