@@ -34,5 +34,6 @@ const usageCodes = new Set([
 /** @param enqueued whether the job was accepted: then an input error is the job's failure, not the caller's typing */
 export function exitCodeOf(code: string, enqueued = false): number {
   if (code === "WAIT_TIMEOUT") return exitCodes.timeout;
+  if (code === "INTERRUPTED") return exitCodes.interrupted;
   return usageCodes.has(code) && !enqueued ? exitCodes.usage : exitCodes.failure;
 }

@@ -73,6 +73,11 @@ export function boardPages({ broker, client }: DashboardParts, audit: Audit): Ro
   const router = Router();
   const board = Router();
   router.use("/board", allowInlineStyles(), shareToken, board);
+  // Its scripts are large, and the same until its next release.
+  board.use("/static", (_request, response, next) => {
+    response.set("Cache-Control", "private, max-age=3600");
+    next();
+  });
   board.get("/api/queues/:queue/job-data-schema", async (request, response) => {
     response.json(formSchema(await client.tasks(), String(request.params["queue"])));
   });

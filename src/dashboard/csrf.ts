@@ -29,7 +29,7 @@ export const refuseOtherSites: RequestHandler = (request, _response, next) => {
   if (!foreign) return next();
   next(
     new LovageError("CSRF_INVALID", "the login was sent by another site", {
-      hint: "open the dashboard itself and log in there",
+      hint: "open the dashboard itself and log in there; behind a proxy, set DASHBOARD_TRUST_PROXY=true",
     }),
   );
 };

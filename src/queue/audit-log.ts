@@ -1,5 +1,6 @@
 import { parseJson } from "../core/json.ts";
 import type { Broker } from "./broker.ts";
+import { withDeadline } from "./connection.ts";
 
 /** What somebody did at the dashboard. */
 export interface AuditRecord {
@@ -31,7 +32,7 @@ export interface AuditQuery {
   limit: number;
 }
 
-/** The last 10,000 or so things that were done, in Redis. */
+/** The last 10,000 or so things that were done, in Redis. Both throw `REDIS_UNAVAILABLE`. */
 export interface AuditLog {
   add(record: AuditRecord): Promise<void>;
   /** The newest first. */
@@ -43,16 +44,21 @@ const kept = 10_000;
 /** How many lines are read at once. */
 const page = 1000;
 
-export function createAuditLog({ redis, keys }: Broker): AuditLog {
+/** Milliseconds that a call waits for Redis. */
+const patience = 3000;
+
+export function createAuditLog({ redis, keys, address }: Broker): AuditLog {
+  const inTime = <T>(answer: Promise<T>) => withDeadline(answer, patience, address);
   return {
     async add(record) {
-      await redis.xadd(keys.audit, "MAXLEN", "~", kept, "*", "record", JSON.stringify(record));
+      const json = JSON.stringify(record);
+      await inTime(redis.xadd(keys.audit, "MAXLEN", "~", kept, "*", "record", json));
     },
     async list({ by, action, before, limit }) {
       const lines: AuditLine[] = [];
       let from = before === undefined ? "+" : `(${before}`;
       for (;;) {
-        const entries = await redis.xrevrange(keys.audit, from, "-", "COUNT", page);
+        const entries = await inTime(redis.xrevrange(keys.audit, from, "-", "COUNT", page));
         for (const [id, fields] of entries) {
           const record = parseJson(fields[1] ?? "") as AuditRecord | undefined;
           if (record === undefined) continue;

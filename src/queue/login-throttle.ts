@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { RateLimiterRedis, type RateLimiterRes } from "rate-limiter-flexible";
 import type { Broker } from "./broker.ts";
+import { withDeadline } from "./connection.ts";
 
 /** Who tries to log in. */
 export interface LoginTry {
@@ -24,7 +25,10 @@ const window = 15 * 60;
 
 export const loginLimits = { perUser: 10, perAddress: 30 } as const;
 
-export function createLoginThrottle({ redis, keys }: Broker): LoginThrottle {
+/** Milliseconds that a login waits for Redis. */
+const patience = 3000;
+
+export function createLoginThrottle({ redis, keys, address }: Broker): LoginThrottle {
   const limiter = (kind: string, points: number) =>
     new RateLimiterRedis({
       storeClient: redis,
@@ -38,12 +42,13 @@ export function createLoginThrottle({ redis, keys }: Broker): LoginThrottle {
   const digest = (user: string) => createHash("sha256").update(user).digest("base64url");
 
   return {
-    async take({ address, user }) {
-      const waits = await Promise.all([wait(addresses.consume(address)), wait(users.consume(digest(user)))]);
+    async take({ address: from, user }) {
+      const counted = [wait(addresses.consume(from)), wait(users.consume(digest(user)))];
+      const waits = await withDeadline(Promise.all(counted), patience, address);
       return Math.max(...waits);
     },
-    async succeed({ address, user }) {
-      await Promise.all([users.delete(digest(user)), addresses.reward(address)]);
+    async succeed({ address: from, user }) {
+      await Promise.all([users.delete(digest(user)), addresses.reward(from)]);
     },
   };
 }

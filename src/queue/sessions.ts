@@ -1,7 +1,11 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Broker } from "./broker.ts";
+import { withDeadline } from "./connection.ts";
 
-/** Logins at the dashboard: any dashboard on this Redis knows them, and they outlast its restart. */
+/**
+ * Logins at the dashboard: any dashboard on this Redis knows them, and they outlast its restart. Each call throws
+ * `REDIS_UNAVAILABLE` when Redis does not answer in time: a page must not hang.
+ */
 export interface Sessions {
   read(id: string): Promise<string | undefined>;
   /** @param lifetime milliseconds after which it is forgotten */
@@ -10,21 +14,25 @@ export interface Sessions {
   remove(id: string): Promise<void>;
 }
 
-export function createSessions({ redis, keys }: Broker): Sessions {
+/** Milliseconds. */
+const patience = 3000;
+
+export function createSessions({ redis, keys, address }: Broker): Sessions {
+  const inTime = <T>(answer: Promise<T>) => withDeadline(answer, patience, address);
   // Who can read Redis must not find ids that open a session.
   const keyOf = (id: string) => keys.session(createHash("sha256").update(id).digest("base64url"));
   return {
     async read(id) {
-      return (await redis.get(keyOf(id))) ?? undefined;
+      return (await inTime(redis.get(keyOf(id)))) ?? undefined;
     },
     async write(id, json, lifetime) {
-      await redis.set(keyOf(id), json, "PX", lifetime);
+      await inTime(redis.set(keyOf(id), json, "PX", lifetime));
     },
     async touch(id, lifetime) {
-      await redis.pexpire(keyOf(id), lifetime);
+      await inTime(redis.pexpire(keyOf(id), lifetime));
     },
     async remove(id) {
-      await redis.unlink(keyOf(id));
+      await inTime(redis.unlink(keyOf(id)));
     },
   };
 }

@@ -46,10 +46,15 @@ test("an operator adds a job by a form that is checked, and finds its input and 
     await page.getByText("Add job").click();
     await page.getByText('"task"').first().waitFor();
   };
+  const submit = async () => {
+    const answered = page.waitForResponse(/\/queues\/default\/add$/);
+    await page.getByRole("button", { name: "Add", exact: true }).click();
+    return (await answered).status();
+  };
   await openForm();
   await shoot(page, "board-add-dark");
   await page.getByLabel("Job name").fill("test.ad");
-  await page.getByRole("button", { name: "Add", exact: true }).click();
+  expect(await submit()).toBe(404);
   await page
     .getByText(/TASK_UNKNOWN/)
     .first()
@@ -60,11 +65,11 @@ test("an operator adds a job by a form that is checked, and finds its input and 
   await openForm();
   const editor = page.locator(".cm-content").first();
   await editor.fill('{ "task": "test.add", "input": { "numbers": [20, 22] } }');
-  await page.getByRole("button", { name: "Add", exact: true }).click();
-  await page.getByText("test.add").first().waitFor();
-  await page.getByText("42").first().waitFor();
+  expect(await submit()).toBe(200);
   const details = page.getByRole("link", { name: "Details" }).first();
+  await details.waitFor();
   expect(await details.getAttribute("href")).toMatch(/^\/jobs\/default\//);
+  await page.getByRole("main").getByText("numbers").first().waitFor();
   await shoot(page, "board-job-dark");
 });
 
@@ -82,4 +87,13 @@ test("on a phone", async () => {
   const page = await openBoard("operator", "", { phone: true });
   await page.getByRole("main").getByRole("link", { name: "ml", exact: true }).first().waitFor();
   await shoot(page, "board-phone");
+});
+
+test("it leads to the login when that has ended, and back", async () => {
+  const page = await openBoard("viewer", "/queue/default");
+  await page.getByRole("main").getByText("Latest").first().waitFor();
+  await page.context().clearCookies();
+  await page.getByRole("link", { name: "ml", exact: true }).first().click();
+  await page.getByText("Your login has ended").waitFor();
+  expect(new URL(page.url()).searchParams.get("next")).toBe("/board/queue/ml");
 });
