@@ -1,6 +1,7 @@
 import { runCli } from "../cli/index.ts";
-import { createClient } from "../client/index.ts";
-import { environmentSources, loadConfig } from "../config/index.ts";
+import { type Client, createClient } from "../client/index.ts";
+import { type Config, environmentSources, loadConfig } from "../config/index.ts";
+import type { TaskTypes } from "../task/catalogue.ts";
 import { openClusterDoor } from "./cluster-door.ts";
 import { tracingOf } from "./tracing-of.ts";
 import { version } from "./version.ts";
@@ -31,10 +32,10 @@ export async function main(argv: string[]): Promise<number> {
     stderr: process.stderr,
     signal: interrupted.signal,
     openClient() {
-      const { redis, tracing: traced } = config();
+      const settings = config();
       // A collector that is away is no fault of the command's.
-      tracing = tracingOf(traced, "cli", () => {});
-      return createClient({ redis, telemetry: tracing.then((started) => started?.telemetry) });
+      tracing = tracingOf(settings.tracing, "cli", () => {});
+      return openClient(settings, tracing);
     },
     openCluster: () => openClusterDoor(config()),
     // Each process loads what it needs and nothing else.
@@ -46,6 +47,14 @@ export async function main(argv: string[]): Promise<number> {
   });
   await (await tracing)?.close();
   return exitCode;
+}
+
+/** Over the HTTP API where there is one, else over Redis. */
+function openClient({ api, redis }: Config, tracing: ReturnType<typeof tracingOf>): Client<TaskTypes> {
+  const { url, key, insecure } = api;
+  if (url === undefined || key === undefined)
+    return createClient({ redis, telemetry: tracing.then((started) => started?.telemetry) });
+  return createClient({ url, apiKey: key, insecure });
 }
 
 /** A terminal gives whole lines unless it is told to give keys; Ctrl-C is then a key, too. */

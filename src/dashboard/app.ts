@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import express, { type Express, type RequestHandler } from "express";
+import { apiRoot } from "../contract/index.ts";
 import { LovageError } from "../core/errors.ts";
 import type { AuditLog } from "../queue/audit-log.ts";
 import type { LoginThrottle } from "../queue/login-throttle.ts";
+import { createApi } from "./api/router.ts";
 import { serveAssets } from "./assets.ts";
 import type { Audit } from "./audit.ts";
 import { boardPages } from "./board.ts";
@@ -19,6 +21,7 @@ import { jobPages } from "./pages/jobs.ts";
 import { overviewPages } from "./pages/overview.ts";
 import { rayPages } from "./pages/ray.ts";
 import { schedulePages } from "./pages/schedules.ts";
+import { taskPages } from "./pages/tasks.ts";
 import { workerPages } from "./pages/workers.ts";
 import { workflowPages } from "./pages/workflows.ts";
 import { keepNothing, securityHeaders } from "./security-headers.ts";
@@ -58,7 +61,8 @@ export function createApp(parts: AppParts): Express {
     response.locals["version"] = parts.version;
     next();
   });
-  // Whatever asks for credentials of its own at each request, the API above all, comes here: it has no session.
+  // It asks for credentials at each request: an API key's, or a login's.
+  app.use(apiRoot, createApi({ ...parts, session: [parts.session, identify(users)] }));
 
   app.use(parts.session, identify(users));
   app.use(loginPages({ users, throttle: parts.throttle, audit, onLogout: live.end }));
@@ -83,6 +87,7 @@ export const pageRouters = [
   workflowPages,
   schedulePages,
   workerPages,
+  taskPages,
   rayPages,
   chartPages,
   boardPages,

@@ -11,7 +11,7 @@ import { createWorkflowRecord, type WorkflowRecord } from "./workflow-record.ts"
 export interface HeldJob extends Delivery {
   /** When this worker took it, in milliseconds since 1970. */
   readonly takenAt: number;
-  /** From when on a worker could take it for the first time, in milliseconds since 1970. */
+  /** When it could have started first: when it was enqueued, or the time it was given. Milliseconds since 1970. */
   readonly dueAt: number;
   progress(progress: Progress): Promise<void>;
   /** Adds lines to the job's log, and in the same step notes how far a log that is mirrored was read. */
@@ -63,9 +63,9 @@ export class BullJob implements HeldJob {
   readonly enqueuedAt: number;
   readonly firstStart: boolean;
   readonly takenAt = Date.now();
+  readonly dueAt: number;
   readonly signal: AbortSignal;
   readonly controller: AbortController;
-  readonly dueAt: number;
   readonly #options: HeldJobOptions;
   readonly #job: Job;
   readonly #token: string;

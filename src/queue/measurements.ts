@@ -49,16 +49,16 @@ async function readMemory({ redis }: Broker): Promise<Measurements["memory"]> {
 
 async function readSlots(broker: Broker): Promise<Measurements["slots"]> {
   const { redis, keys } = broker;
-  const limited = (await readManifests(broker)).filter(({ concurrency }) => concurrency !== undefined);
+  const limited = (await readManifests(broker)).filter(({ limits }) => limits?.concurrency !== undefined);
   return Promise.all(
-    limited.map(async ({ name, concurrency }) => {
+    limited.map(async ({ name, limits }) => {
       // A lease that has run out is taken away when somebody asks next; the clock of Redis counts, ours is near enough.
       const [used, known, held] = await Promise.all([
         redis.zcount(`${keys.slots(name)}:slots`, Date.now(), "+inf"),
         redis.hlen(`${keys.slots(name)}:who`),
         redis.zcard(`${keys.slots(name)}:slots`),
       ]);
-      return { task: name, used, waiting: Math.max(0, known - held), total: concurrency?.total };
+      return { task: name, used, waiting: Math.max(0, known - held), total: limits?.concurrency?.total };
     }),
   );
 }

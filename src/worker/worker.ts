@@ -5,9 +5,11 @@ import type { Service } from "../process/service.ts";
 import type { Broker } from "../queue/broker.ts";
 import { createConsumer } from "../queue/consumer.ts";
 import type { HeldJob } from "../queue/held-job.ts";
+import { createHistoryRecorder } from "../queue/history-recorder.ts";
 import { publishManifests } from "../queue/manifests.ts";
 import type { WorkerBeat } from "../queue/registry.ts";
 import type { RayRunner } from "../ray/runner.ts";
+import { builtins } from "../task/builtin.ts";
 import { type AnyTask, type Catalogue, describeTask } from "../task/catalogue.ts";
 import type { ClusterOperations, TaskSettings } from "../task/context.ts";
 import type { QueueName } from "../task/definition.ts";
@@ -84,6 +86,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const rayJobs = createRayJobs(options, jobLog);
   const rayRuns = createRayRuns(rayJobs.run);
   const tasks = new Map<string, AnyTask>(catalogue.tasks.map((task) => [task.name, task]));
+  const history = createHistoryRecorder(broker, new Set([...tasks.keys(), ...builtins.keys()]));
   const pool = options.isolation && createIsolationPool(options.isolation);
   const runHooks = createRunHooks(hooks, { workerName, dependencies, onFault: onHookFault });
   const gate = createEnqueueGate(hooks, onHookFault);
@@ -131,9 +134,11 @@ export function createWorker(options: WorkerOptions): Worker {
   async function run(job: HeldJob): Promise<Outcome> {
     const begun = performance.now();
     const outcome = await endings.after(job, await execute(job, executors));
+    const milliseconds = performance.now() - begun;
     tally[outcome.type] += 1;
     observer?.ended(job, outcome);
-    jobLog.report(job, outcome, Math.round(performance.now() - begun));
+    history.note(job, outcome.type, milliseconds);
+    jobLog.report(job, outcome, Math.round(milliseconds));
     return outcome;
   }
 
@@ -152,6 +157,7 @@ export function createWorker(options: WorkerOptions): Worker {
       run,
       onError: onTrouble,
       async onGivenUp(job) {
+        history.noteGivenUp(job);
         const outcome = await endings.givenUp(job);
         observer?.ended(job, outcome);
       },
@@ -165,6 +171,7 @@ export function createWorker(options: WorkerOptions): Worker {
     broker,
     queues,
     tally,
+    history,
     catalogue,
     limits: overrides,
     wantedName: options.name,
