@@ -1,6 +1,7 @@
 import type { Client } from "../client/index.ts";
 import type { ClusterDoor } from "../core/cluster.ts";
 import type { Role } from "../core/roles.ts";
+import type { ApiKeys } from "../queue/api-keys.ts";
 import type { TaskTypes } from "../task/catalogue.ts";
 import type { QueueName } from "../task/definition.ts";
 
@@ -10,12 +11,20 @@ export interface WorkerCommandOptions {
   /** Jobs at once, for each of the queues. */
   concurrency?: number | undefined;
   name?: string | undefined;
+  /** Of `/livez`, `/readyz` and `/metrics`. */
+  healthPort?: number | undefined;
+}
+
+/** What `lovage scheduler` was asked for; what is left out comes from the configuration. */
+export interface SchedulerCommandOptions {
+  healthPort?: number | undefined;
 }
 
 /** What `lovage dashboard` was asked for; what is left out comes from the configuration. */
 export interface DashboardCommandOptions {
   host?: string | undefined;
   port?: number | undefined;
+  healthPort?: number | undefined;
 }
 
 /** What `lovage dev` was asked for. */
@@ -29,6 +38,11 @@ export interface DevCommandOptions {
   /** The first of Ray's other ports. */
   rayBasePort?: number | undefined;
   dashboardPort?: number | undefined;
+}
+
+/** The keys of the HTTP API, over a connection of their own. */
+export interface CliKeys extends ApiKeys {
+  close(): Promise<void>;
 }
 
 /** A stream to write to, and what is known of the terminal behind it. */
@@ -57,8 +71,12 @@ export interface CliDoors {
   openClient(): Client<TaskTypes>;
   /** Called when a command needs the cluster; the command line closes it. */
   openCluster(): CliCluster;
+  /** Called when a command needs the API's keys; the command closes it. */
+  openKeys(): Promise<CliKeys>;
+  /** Who types, for what is noted of who did it. */
+  user(): string;
   runWorker(options: WorkerCommandOptions): Promise<number>;
-  runScheduler(): Promise<number>;
+  runScheduler(options: SchedulerCommandOptions): Promise<number>;
   runDashboard(options: DashboardCommandOptions): Promise<number>;
   runDev(options: DevCommandOptions): Promise<number>;
   /** A line of the dashboard's file of users. @throws LovageError `INPUT_INVALID` */

@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import express, { type Express, type RequestHandler } from "express";
+import { apiRoot } from "../contract/index.ts";
 import { LovageError } from "../core/errors.ts";
 import type { AuditLog } from "../queue/audit-log.ts";
 import type { LoginThrottle } from "../queue/login-throttle.ts";
+import { createApi } from "./api/router.ts";
 import { serveAssets } from "./assets.ts";
 import type { Audit } from "./audit.ts";
 import { boardPages } from "./board.ts";
@@ -16,6 +18,7 @@ import { loginPages } from "./login.ts";
 import { auditPages } from "./pages/audit.ts";
 import { chartPages } from "./pages/charts.ts";
 import { jobPages } from "./pages/jobs.ts";
+import { keyPages } from "./pages/keys.ts";
 import { overviewPages } from "./pages/overview.ts";
 import { rayPages } from "./pages/ray.ts";
 import { schedulePages } from "./pages/schedules.ts";
@@ -51,13 +54,16 @@ export function createApp(parts: AppParts): Express {
   app.get("/livez", parts.health?.livez ?? sayYes);
   app.get("/readyz", parts.health?.readyz ?? sayYes);
   app.use(serveAssets());
+  const { enterTrace } = parts;
+  if (enterTrace !== undefined) app.use((request, _response, next) => enterTrace(request.headers, next));
 
   app.use(keepNothing);
   app.use((_request, response, next) => {
     response.locals["version"] = parts.version;
     next();
   });
-  // Whatever asks for credentials of its own at each request, the API above all, comes here: it has no session.
+  // It asks for credentials at each request: an API key's, or a login's.
+  app.use(apiRoot, createApi({ ...parts, session: [parts.session, identify(users)] }));
 
   app.use(parts.session, identify(users));
   app.use(loginPages({ users, throttle: parts.throttle, audit, onLogout: live.end }));
@@ -85,6 +91,7 @@ export const pageRouters = [
   taskPages,
   rayPages,
   chartPages,
+  keyPages,
   boardPages,
 ];
 

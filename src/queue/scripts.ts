@@ -1,8 +1,10 @@
 import type { Redis } from "ioredis";
+import { type DepthCommand, depthScript } from "./depth-script.ts";
 import { type ExpiryCommands, expiryScripts } from "./expiry-scripts.ts";
 import { type HistoryCommand, historyScript } from "./history-script.ts";
 import { type RateLineCommand, rateLineScript } from "./rate-line-script.ts";
 import { type ScheduleCommands, scheduleScripts } from "./schedule-scripts.ts";
+import { type SearchCommands, searchScript } from "./search-script.ts";
 import { type SlotsCommand, slotsScript } from "./slots-script.ts";
 
 /** Where BullMQ keeps what is needed to let a parked job run again, in the order the scripts take it. */
@@ -177,6 +179,8 @@ const sources = {
   ...rateLineScript,
   ...scheduleScripts,
   ...expiryScripts,
+  ...searchScript,
+  ...depthScript,
 } as const;
 
 /** The scripts as commands of the client. */
@@ -185,7 +189,9 @@ export interface ScriptCommands
     SlotsCommand,
     RateLineCommand,
     ScheduleCommands,
-    ExpiryCommands {
+    ExpiryCommands,
+    SearchCommands,
+    DepthCommand {
   lovageSetHeld(job: string, lock: string, token: string, field: string, value: string): Promise<number>;
   lovageLog(
     job: string,

@@ -3,7 +3,6 @@ import { randomUUID } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { inject } from "vitest";
 import { type Client, type ClientOptions, createClient } from "#client";
@@ -20,12 +19,18 @@ import type { QueueName } from "../../src/task/definition.ts";
 import { createWorker, type WorkerOptions } from "../../src/worker/worker.ts";
 import { type TestTasks, testCatalogue, testPrograms } from "./catalogue.ts";
 
+export { eventually } from "./eventually.ts";
+
 /** A test's own queues in the shared Redis, its own folders, and whatever it starts, all gone at the end. */
 export interface World {
   readonly prefix: string;
   readonly redis: { url: string; prefix: string };
   readonly broker: Broker;
   readonly client: Client<TestTasks>;
+  /** Another client; the test closes it. */
+  connect(options?: CommonClientOptions): Client<TestTasks>;
+  /** What the environment of a command says to reach it. */
+  readonly variables: Readonly<Record<string, string>>;
   readonly datasetsDir: string;
   /** A worker inside this process. */
   worker(options?: WorkerSettings): Promise<RunningWorker>;
@@ -71,10 +76,15 @@ const retention = {
   logLines: 100,
 };
 
+/** What a client's options are on either side. */
+export type CommonClientOptions = Pick<ClientOptions, "catalogue" | "timeout" | "hooks" | "onError">;
+
 export interface WorldOptions {
   redisUrl?: string;
   rayAddress?: string;
-  client?: Partial<ClientOptions>;
+  client?: CommonClientOptions;
+  /** Whether the tasks lie in Redis as if a worker had run, for sides that have no catalogue. Default: yes. */
+  published?: boolean;
 }
 
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
@@ -82,7 +92,8 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const redis = { url: options.redisUrl ?? inject("redisUrl"), prefix };
   const rayAddress = options.rayAddress ?? inject("rayAddress");
   const broker = await openBroker({ redis });
-  const client = createClient<TestTasks>({ redis, catalogue: testCatalogue, ...options.client });
+  const connect = (asked: CommonClientOptions = {}) => createClient<TestTasks>({ redis, ...asked });
+  const client = connect({ catalogue: testCatalogue, ...options.client });
   const folder = mkdtempSync(join(tmpdir(), "lovage-world-"));
   const programs = testPrograms();
   const running: RunningWorker[] = [];
@@ -92,6 +103,8 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     redis,
     broker,
     client,
+    connect,
+    variables: { REDIS_URL: redis.url, REDIS_PREFIX: prefix },
     datasetsDir: folder,
     async worker(settings = {}) {
       const logger = await createLogger({ level: "silent", format: "json" });
@@ -191,21 +204,6 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       rmSync(programs, { recursive: true, force: true });
     },
   };
-}
-
-/** Looks until a condition holds; fails with what it waited for. */
-export async function eventually<T>(
-  what: string,
-  look: () => Promise<T | undefined | false> | T | undefined | false,
-  timeout = 30_000,
-): Promise<T> {
-  const deadline = Date.now() + timeout;
-  for (;;) {
-    const value = await look();
-    if (value !== undefined && value !== false) return value;
-    if (Date.now() > deadline) throw new Error(`waited ${timeout} ms in vain: ${what}`);
-    await sleep(25);
-  }
 }
 
 function taskSettings(folder: string): TaskSettings {
