@@ -30,7 +30,13 @@ const method =
 const goal = 500;
 const prefix = "bench";
 const password = "bench bench bench";
-const cluster: ClusterDoor = { nodes: async () => [], rayJobs: async () => [], close: async () => {} };
+const cluster: ClusterDoor = {
+  nodes: async () => [],
+  rayJobs: async () => [],
+  rayJob: async () => null,
+  log: async function* () {},
+  close: async () => {},
+};
 
 /** Searches, by what they cost: few that fit far away, many that fit, none. */
 const searches = [

@@ -40,6 +40,9 @@ export interface Output extends NodeJS.WritableStream {
   hasColors?(): boolean;
 }
 
+/** What the command line asks the cluster. */
+export type CliCluster = Pick<ClusterDoor, "nodes" | "rayJobs" | "close">;
+
 /** What the command line needs of the world; the program that wires the process gives it. */
 export interface CliDoors {
   version: string;
@@ -53,7 +56,7 @@ export interface CliDoors {
   /** Called when a command needs a client; the command line closes it. */
   openClient(): Client<TaskTypes>;
   /** Called when a command needs the cluster; the command line closes it. */
-  openCluster(): ClusterDoor;
+  openCluster(): CliCluster;
   runWorker(options: WorkerCommandOptions): Promise<number>;
   runScheduler(): Promise<number>;
   runDashboard(options: DashboardCommandOptions): Promise<number>;

@@ -1,167 +1,119 @@
 import * as z from "zod";
+import { toMilliseconds } from "../core/durations.ts";
 import { jobStates } from "../core/states.ts";
-import { queueNames } from "../task/definition.ts";
+import { queueNames } from "../task/queue-names.ts";
+
+/** How a codec is shown in the OpenAPI document: as what travels. */
+export function shownAs(shown: Readonly<Record<string, unknown>>) {
+  return {
+    override({ jsonSchema }: { jsonSchema: Record<string, unknown> }) {
+      delete jsonSchema["pattern"];
+      delete jsonSchema["anyOf"];
+      Object.assign(jsonSchema, shown);
+    },
+  };
+}
+
+/** ISO 8601 has four digits for the year. */
+function isPlain(date: Date): boolean {
+  return date.getTime() >= 0 && date.getUTCFullYear() <= 9999;
+}
 
 /** ISO 8601 on the wire, a Date on both sides. */
-export const Moment = z.codec(z.iso.datetime(), z.date(), {
-  decode: (text) => new Date(text),
-  encode: (date) => date.toISOString(),
-});
+export const Moment = z
+  .codec(
+    z.iso.datetime({ offset: true }),
+    z.date().refine(isPlain, { error: "lies before 1970 or after 9999" }),
+    {
+      decode: (text) => new Date(text),
+      encode: (date) => date.toISOString(),
+    },
+  )
+  .meta(shownAs({ type: "string", format: "date-time" }));
 
-export const Queue = z.enum(queueNames);
-export const State = z.enum(jobStates);
+export const Queue = z.enum(queueNames).meta({ id: "Queue" });
+export const State = z.enum(jobStates).meta({ id: "State" });
+
+/** Ten years, in milliseconds: no time that is waited for is longer. */
+const longest = 315_360_000_000;
+
 /** "30s", "15m", or a number of milliseconds. */
-export const Duration = z.union([z.string().max(100), z.number().nonnegative()]);
+export const Duration = z
+  .union([
+    z
+      .string()
+      .regex(
+        /^\d{1,9}(\.\d{1,6})? ?(ms|s|m|h|d|w|y|seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?)?$/,
+      )
+      .refine((text) => toMilliseconds(text) <= longest, { error: "is longer than ten years" }),
+    z.number().min(0).max(longest),
+  ])
+  .meta({
+    id: "Duration",
+    description: '"30s", "15m", "2h", "1d", or a number of milliseconds',
+    examples: ["30s"],
+  });
+
 /** Whatever a task takes or gives; its own schema says more. */
 export const Anything = z.unknown();
+
+/** A text of a line, such as an id that others chose: no control characters, no halves of characters. */
+export function line(most: number) {
+  return z.string().regex(new RegExp(`^[^\\u0000-\\u001f\\u007f\\ud800-\\udfff]{1,${most}}$`, "u"));
+}
+
+export const JobId = line(500).meta({ examples: ["3f0e6e9c-6d0c-4c5d-9d43-8a1f3f2b7c11"] });
+
+export const TaskName = z
+  .string()
+  .regex(/^[A-Za-z0-9_.-]{1,200}$/)
+  .meta({ examples: ["tasks.simple_tasks.ping"] });
+
+export const WorkerName = line(200);
+export const Tag = z.string().min(1).max(100);
+export const ErrorCodeText = z.string().regex(/^[A-Za-z0-9_.-]{1,100}$/);
+/** Where a list or a stream goes on; only who made it can read it. */
+export const Cursor = z.string().regex(/^[A-Za-z0-9_-]{1,8000}$/);
+
+/** A whole number in a query. */
+export function whole(least: number, most: number) {
+  return z
+    .codec(z.string().regex(/^\d{1,15}$/), z.number().int().min(least).max(most), {
+      decode: Number,
+      encode: String,
+    })
+    .meta(shownAs({ type: "integer", minimum: least, maximum: most }));
+}
+
+/** Several in a query: repeated, or with commas between. */
+export function several<Item extends z.ZodType<string, string>>(item: Item, most: number) {
+  // Without the names of shapes, which would become references.
+  const { $schema: _schema, ...items } = z.toJSONSchema(item, { metadata: z.registry() });
+  return z
+    .codec(z.union([z.string(), z.array(z.string())]), z.array(item).min(1).max(most), {
+      decode: (given) =>
+        (typeof given === "string"
+          ? given.split(",")
+          : given.flatMap((text) => text.split(","))) as z.input<Item>[],
+      encode: (texts) => texts.join(","),
+    })
+    .meta(shownAs({ type: "array", items, minItems: 1, maxItems: most }));
+}
 
 /** RFC 9457, with Lovage's own members. */
 export const Problem = z
   .object({
-    /** Where the code is explained. */
-    type: z.string(),
-    title: z.string(),
+    type: z.string().meta({ description: "Where the code is explained" }),
+    title: z.string().meta({ description: "What the code means" }),
     status: z.number().int(),
-    detail: z.string(),
-    code: z.string(),
-    field: z.string().optional(),
-    value: z.string().optional(),
-    hint: z.string().optional(),
-    retryable: z.boolean(),
+    detail: z.string().meta({ description: "What happened this time" }),
+    code: z.string().meta({ description: "Stable: match on it" }),
+    field: z.string().optional().meta({ description: "What is at fault, as a dotted path" }),
+    value: z.string().optional().meta({ description: "The value at fault; never a secret" }),
+    hint: z.string().optional().meta({ description: "What to do about it" }),
+    retryable: z.boolean().meta({ description: "Whether the same request may succeed later" }),
   })
   .meta({ id: "Problem" });
 
-export const JobPlace = z
-  .object({ id: z.string(), task: z.string(), queue: z.string() })
-  .meta({ id: "JobPlace" });
-
-export const ErrorRecord = z
-  .object({
-    code: z.string(),
-    message: z.string(),
-    retryable: z.boolean(),
-    field: z.string().optional(),
-    value: z.string().optional(),
-    hint: z.string().optional(),
-    stack: z.string().optional(),
-    cause: z.string().optional(),
-  })
-  .meta({ id: "ErrorRecord" });
-
-export const Progress = z
-  .looseObject({ fraction: z.number().nullable().optional(), message: z.string().optional() })
-  .meta({ id: "Progress" });
-
-export const JobSnapshot = z
-  .object({
-    id: z.string(),
-    task: z.string(),
-    queue: z.string(),
-    state: State,
-    attempt: z.number(),
-    attempts: z.number(),
-    progress: Progress.optional(),
-    enqueuedAt: Moment,
-    startedAt: Moment.optional(),
-    endedAt: Moment.optional(),
-    worker: z.string().optional(),
-    input: Anything.optional(),
-    output: Anything.optional(),
-    error: ErrorRecord.optional(),
-    cancelRequested: z.boolean(),
-    rayJob: z.object({ submissionId: z.string(), attempt: z.number(), sessionName: z.string() }).optional(),
-    tags: z.array(z.string()),
-    metadata: z.record(z.string(), z.unknown()),
-    replayOf: z.string().optional(),
-    replayedBy: z.string().optional(),
-    calls: z.number().optional(),
-  })
-  .meta({ id: "JobSnapshot" });
-
-export const FoundJob = z
-  .object({
-    id: z.string(),
-    task: z.string(),
-    queue: Queue,
-    state: State,
-    attempt: z.number(),
-    attempts: z.number(),
-    priority: z.number(),
-    enqueuedAt: Moment,
-    startedAt: Moment.nullable(),
-    endedAt: Moment.nullable(),
-    at: Moment.nullable(),
-    worker: z.string().nullable(),
-    tags: z.array(z.string()),
-    input: z.string(),
-    error: z.object({ code: z.string(), message: z.string() }).nullable(),
-    rayJob: z.string().nullable(),
-  })
-  .meta({ id: "FoundJob" });
-
-const Continuation = z.strictObject({
-  task: z.string(),
-  input: Anything.optional(),
-  into: z.string().min(1).optional(),
-});
-
-/** The options of a call; `idempotencyKey` travels as the header `Idempotency-Key`, or here with a lifetime of its own. */
-export const EnqueueOptions = z
-  .strictObject({
-    id: z.string().max(128).optional(),
-    delay: Duration.optional(),
-    at: z.string().optional(),
-    /** A duration, or a moment in ISO 8601. */
-    expires: Duration.optional(),
-    priority: z.number().int().min(0).max(9).optional(),
-    queue: Queue.optional(),
-    attempts: z.number().int().min(1).max(1000).optional(),
-    backoff: Duration.optional(),
-    maxBackoff: Duration.optional(),
-    softTimeLimit: Duration.optional(),
-    timeLimit: Duration.optional(),
-    tags: z.array(z.string().min(1).max(100)).max(20).optional(),
-    metadata: z.record(z.string(), z.unknown()).optional(),
-    onSuccess: Continuation.optional(),
-    onFailure: Continuation.optional(),
-    idempotencyKey: z
-      .union([z.string(), z.strictObject({ key: z.string(), lifetime: Duration.optional() })])
-      .optional(),
-    deduplication: z
-      .strictObject({
-        key: z.string(),
-        mode: z.enum(["skip", "throttle", "debounce", "keep-last"]).optional(),
-        ttl: Duration.optional(),
-      })
-      .optional(),
-    ignoreResult: z.boolean().optional(),
-    confirm: z.enum(["memory", "disk"]).optional(),
-  })
-  .meta({ id: "EnqueueOptions" });
-
-export const Call = z
-  .strictObject({ task: z.string(), input: Anything, options: EnqueueOptions.optional() })
-  .meta({ id: "Call" });
-
-const Happening = {
-  id: z.string(),
-  task: z.string().optional(),
-  queue: z.string(),
-  at: Moment,
-  cursor: z.string(),
-};
-const Ending = z.object({ code: z.string(), message: z.string() });
-
-export const LiveEvent = z
-  .discriminatedUnion("type", [
-    z.object({
-      ...Happening,
-      type: z.enum(["enqueued", "waiting", "active", "waiting-children", "stalled", "removed"]),
-    }),
-    z.object({ ...Happening, type: z.enum(["scheduled", "retrying"]), until: Moment }),
-    z.object({ ...Happening, type: z.literal("progress"), progress: Progress }),
-    z.object({ ...Happening, type: z.literal("completed"), output: Anything.optional() }),
-    z.object({ ...Happening, type: z.enum(["failed", "cancelled", "expired"]), error: Ending }),
-    z.object({ type: z.literal("gap"), queue: z.string(), at: Moment, cursor: z.string() }),
-  ])
-  .meta({ id: "LiveEvent" });
+/** Of a health check, and of whoever wants to know with whom it speaks. */
+export const Health = z.object({ status: z.literal("ok"), version: z.string() }).meta({ id: "Health" });

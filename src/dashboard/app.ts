@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import express, { type Express, type RequestHandler } from "express";
+import { apiRoot } from "../contract/index.ts";
 import { LovageError } from "../core/errors.ts";
 import type { AuditLog } from "../queue/audit-log.ts";
 import type { LoginThrottle } from "../queue/login-throttle.ts";
+import { createApi } from "./api/router.ts";
 import { serveAssets } from "./assets.ts";
 import type { Audit } from "./audit.ts";
 import { boardPages } from "./board.ts";
@@ -56,7 +58,8 @@ export function createApp(parts: AppParts): Express {
     response.locals["version"] = parts.version;
     next();
   });
-  // Whatever asks for credentials of its own at each request, the API above all, comes here: it has no session.
+  // It asks for credentials at each request: an API key's, or a login's.
+  app.use(apiRoot, createApi({ ...parts, session: [parts.session, identify(users)] }));
 
   app.use(parts.session, identify(users));
   app.use(loginPages({ users, throttle: parts.throttle, audit, onLogout: live.end }));

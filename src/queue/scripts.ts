@@ -1,5 +1,6 @@
 import type { Redis } from "ioredis";
 import { type ExpiryCommands, expiryScripts } from "./expiry-scripts.ts";
+import { type HistoryCommand, historyScript } from "./history-script.ts";
 import { type RateLineCommand, rateLineScript } from "./rate-line-script.ts";
 import { type ScheduleCommands, scheduleScripts } from "./schedule-scripts.ts";
 import { type SearchCommands, searchScript } from "./search-script.ts";
@@ -172,6 +173,7 @@ const sources = {
       redis.call("hset", KEYS[1], ARGV[1], cjson.encode(record))
       return 1`,
   },
+  ...historyScript,
   ...slotsScript,
   ...rateLineScript,
   ...scheduleScripts,
@@ -181,7 +183,8 @@ const sources = {
 
 /** The scripts as commands of the client. */
 export interface ScriptCommands
-  extends SlotsCommand,
+  extends HistoryCommand,
+    SlotsCommand,
     RateLineCommand,
     ScheduleCommands,
     ExpiryCommands,

@@ -22,6 +22,7 @@ export interface Script {
   inspect?: Partial<Client<TaskTypes>["inspect"]>;
   control?: Partial<Client<TaskTypes>["control"]>;
   search?: Client<TaskTypes>["search"];
+  schedules?: Partial<Client<TaskTypes>["schedules"]>;
 }
 
 export interface Ended {
@@ -98,7 +99,7 @@ function scriptedClient(script: Script, ended: Ended): Client<TaskTypes> {
   }
   const client: Pick<
     Client<TaskTypes>,
-    "get" | "enqueue" | "tasks" | "inspect" | "control" | "search" | "close"
+    "get" | "enqueue" | "tasks" | "inspect" | "control" | "schedules" | "search" | "close"
   > = {
     search: script.search ?? (() => Promise.reject(new Error("not scripted"))),
     get: (id) => answer(scriptedJob(script, id) as never),
@@ -126,6 +127,7 @@ function scriptedClient(script: Script, ended: Ended): Client<TaskTypes> {
       ...script.inspect,
     } as Client<TaskTypes>["inspect"],
     control: (script.control ?? {}) as Client<TaskTypes>["control"],
+    schedules: (script.schedules ?? {}) as Client<TaskTypes>["schedules"],
     async close() {
       ended.closed += 1;
     },

@@ -10,6 +10,7 @@ import {
   createDashboardWorld,
   type DashboardSession,
   type DashboardWorld,
+  emptyCluster,
 } from "../support/dashboard-world.ts";
 
 let world: DashboardWorld;
@@ -32,7 +33,7 @@ async function ownRoutes(): Promise<Route[]> {
   const parts: DashboardParts = {
     client: createClient({ redis: world.redis }),
     broker: world.broker,
-    cluster: { nodes: async () => [], rayJobs: async () => [], close: async () => {} },
+    cluster: emptyCluster,
     logger: await createLogger({ level: "silent", format: "json" }),
     version: "1.2.3",
   };

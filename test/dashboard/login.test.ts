@@ -6,7 +6,12 @@ import type { User } from "../../src/dashboard/users.ts";
 import { createLogger } from "../../src/observe/logger.ts";
 import { createAuditLog } from "../../src/queue/audit-log.ts";
 import { loginLimits } from "../../src/queue/login-throttle.ts";
-import { createDashboardWorld, type DashboardWorld, password } from "../support/dashboard-world.ts";
+import {
+  createDashboardWorld,
+  type DashboardWorld,
+  emptyCluster,
+  password,
+} from "../support/dashboard-world.ts";
 import { eventually } from "../support/world.ts";
 
 let world: DashboardWorld;
@@ -188,7 +193,7 @@ test("who is gone, has another role or another password is so at once, wherever 
   const dashboard = createDashboard({
     client,
     broker: world.broker,
-    cluster: { nodes: async () => [], rayJobs: async () => [], close: async () => {} },
+    cluster: emptyCluster,
     logger: await createLogger({ level: "silent", format: "json" }),
     version: "1.2.3",
     host: "127.0.0.1",

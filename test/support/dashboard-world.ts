@@ -31,13 +31,20 @@ export const password = "correct horse battery staple";
 // Real hashes are dear on purpose; these are cheap, and made once.
 const cheapHash = hash(password, { memoryCost: 64, timeCost: 1 });
 
-const emptyCluster: ClusterDoor = { nodes: async () => [], rayJobs: async () => [], close: async () => {} };
+export const emptyCluster: ClusterDoor = {
+  nodes: async () => [],
+  rayJobs: async () => [],
+  rayJob: async () => null,
+  async *log() {},
+  close: async () => {},
+};
 
 export async function createDashboardWorld(
   options: WorldOptions & { dashboard?: Partial<DashboardOptions> } = {},
 ): Promise<DashboardWorld> {
   const world = await createWorld(options);
-  const client = createClient({ redis: world.redis });
+  const { timeout = "10s" } = options.client ?? {};
+  const client = createClient({ redis: world.redis, timeout });
   const hashed = await cheapHash;
   const dashboard = createDashboard({
     client,

@@ -1,0 +1,32 @@
+import * as z from "zod";
+import type { AnyTask } from "./catalogue.ts";
+import type { QueueName, RetryPolicy } from "./definition.ts";
+
+/** A task as it is published in Redis, so that clients need its name only. */
+export interface TaskManifest {
+  name: string;
+  queue: QueueName;
+  description: string;
+  kind: "task" | "ray" | "workflow";
+  retry: RetryPolicy;
+  /** JSON Schema (draft 2020-12) of what a caller may write. */
+  input: unknown;
+  output: unknown;
+}
+
+export function kindOf(task: AnyTask): TaskManifest["kind"] {
+  if (task.workflow) return "workflow";
+  return task.ray === undefined ? "task" : "ray";
+}
+
+export function describeTask(task: AnyTask): TaskManifest {
+  return {
+    name: task.name,
+    queue: task.queue,
+    description: task.description,
+    kind: kindOf(task),
+    retry: task.retry,
+    input: z.toJSONSchema(task.input, { io: "input", unrepresentable: "any" }),
+    output: z.toJSONSchema(task.output, { io: "output", unrepresentable: "any" }),
+  };
+}
