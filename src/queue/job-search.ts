@@ -23,7 +23,7 @@ const comesBack: ReadonlySet<JobState> = new Set(["active", "waiting-children", 
 const atOnce = 8;
 
 /** So many jobs that were given are remembered, of those that may come back to be waiting ones. */
-const mostGiven = 200;
+const mostGiven = 100;
 
 /**
  * A part of the jobs that fit a query: those that run first, then the nearest to now, by when a job ended, was enqueued
