@@ -9,8 +9,11 @@ import { jobFields } from "./keys.ts";
 /** Where the next look for expired jobs goes on, for each list: a number of jobs from its old end. */
 export type ExpiryCursor = Map<string, number>;
 
-/** How many jobs a look goes through at once, and at most: a list of a million is gone through in an hour. */
-const slice = 1000;
+/**
+ * How many jobs a look goes through at once, for some milliseconds of Redis', and at most: a list of a million is gone
+ * through in an hour.
+ */
+const slice = 250;
 const most = 20_000;
 
 /** How many jobs one look ends at most: each is cut out of the middle of a list. */

@@ -264,7 +264,9 @@ test("what is observed: who acts, what fired and how late, what was skipped", as
 
 test("a hook puts headers into the calls, and one that refuses a call keeps none of the others", async () => {
   const catalogue = catalogueOf({ name: "good", every: "1s" }, { name: "bad", every: "1s", tags: ["bad"] });
+  const refused: string[] = [];
   await schedule(catalogue, {
+    observer: { skipped: ({ schedule: name, why }) => refused.push(`${name} ${why}`) },
     hooks: [
       {
         beforeEnqueue(call) {
@@ -283,6 +285,7 @@ test("a hook puts headers into the calls, and one that refuses a call keeps none
     String(await world.broker.redis.hget(world.broker.keys.job("default", id), "data")),
   );
   expect(data.meta.headers).toEqual({ from: "the scheduler" });
-  await eventually("the bad one moved on", async () => (await client.schedules.get("bad")).fired > 0);
+  await eventually("the bad one is told of", () => refused.includes("bad refused"));
+  expect((await client.schedules.get("bad")).last).toBeNull();
   expect(await world.broker.redis.hlen(world.broker.keys.scheduleFirings)).toBe(0);
 });
