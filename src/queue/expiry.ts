@@ -65,7 +65,8 @@ async function expire(broker: Broker, queue: string, id: string): Promise<boolea
   const { redis, keys } = broker;
   const key = keys.job(queue, id);
   const token = `expiry:${randomUUID()}`;
-  const job = await Job.fromId(broker.queue(queue), id);
+  // One whose data is no JSON is the workers' to refuse.
+  const job = await Job.fromId(broker.queue(queue), id).catch(() => undefined);
   const error = job && expiryOf(job);
   if (job === undefined || error === undefined) return false;
   const lists = ["wait", "prioritized", "active"].map((name) => keys.job(queue, name));

@@ -1,10 +1,9 @@
 import { Job } from "bullmq";
 import { LovageError } from "../core/errors.ts";
-import { parseJson } from "../core/json.ts";
 import type { EnqueueGate } from "../task/enqueue-hooks.ts";
 import type { Broker } from "./broker.ts";
 import { cancelJob } from "./cancellation.ts";
-import { type Firing, prepareScheduled } from "./firing.ts";
+import { type Firing, prepareScheduled, readFiring } from "./firing.ts";
 import type { JobPlace } from "./idempotency.ts";
 import type { PreparedJob } from "./producer.ts";
 import { createQueues } from "./queues.ts";
@@ -59,7 +58,7 @@ export function createFiringPump(broker: Broker, gate?: EnqueueGate): FiringPump
 
   /** Does what comes before the job is there; may be done twice. @throws LovageError what no further try can mend */
   async function prepare({ id, firing }: Claimed): Promise<Prepared> {
-    if (firing === undefined) throw new LovageError("PAYLOAD_INVALID", "a firing is no JSON");
+    if (firing === undefined) throw new LovageError("PAYLOAD_INVALID", "what lies there is no firing");
     const job = prepareScheduled(firing);
     await gate?.before([job]).catch((cause: unknown) => {
       throw new LovageError("FORBIDDEN", "a hook refuses the call", { cause });
@@ -100,21 +99,16 @@ export function createFiringPump(broker: Broker, gate?: EnqueueGate): FiringPump
     } catch (error) {
       if (prepared.length === 1) throw error;
       // One that Redis or BullMQ refuses must not keep the others: each by itself, one after another on one connection.
-      let failure: unknown;
-      for (const one of prepared) {
-        await add([one]).catch((reason: unknown) => {
-          failure ??= reason;
-        });
-      }
-      if (failure !== undefined) throw failure;
-      return [];
+      const failures: unknown[] = [];
+      for (const one of prepared) await add([one]).catch((reason: unknown) => failures.push(reason));
+      throw failures[0] ?? error;
     }
   }
 
   /** The first firings that are claimed and have no job, in the order of their times: a schedule's last is added last. */
   async function claimed(): Promise<Claimed[]> {
     const found = Object.entries(await redis.hgetall(keys.scheduleFirings));
-    const firings = found.map(([id, text]) => ({ id, firing: parseJson(text) as Firing | undefined }));
+    const firings = found.map(([id, text]) => ({ id, firing: readFiring(text) }));
     return firings.sort((a, b) => (a.firing?.at ?? 0) - (b.firing?.at ?? 0)).slice(0, atOnce);
   }
 

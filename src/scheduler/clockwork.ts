@@ -104,7 +104,7 @@ async function fireOne(
     logger.info({ schedule: name, task, job: record.last?.id }, "skipped: the earlier job has not ended");
   }
   if (decision.fire === null) return true;
-  tellFired(parts, record, decision.fire, now);
+  tellFired(parts, record, decision.fire, latenessOf(record, decision.fire, now));
   return true;
 }
 
@@ -114,13 +114,12 @@ async function fireQueued(parts: ClockworkParts, term: number, record: ScheduleR
   if (queued === null || paused !== null || (await isRunning(broker, last))) return;
   const now = await redisNow(broker);
   if (!(await settleQueued(broker, term, record, queued, now))) return;
-  tellFired(parts, record, queued, now);
+  tellFired(parts, record, queued, 0);
 }
 
-function tellFired(parts: ClockworkParts, record: ScheduleRecord, at: number, now: number): void {
+function tellFired(parts: ClockworkParts, record: ScheduleRecord, at: number, lateness: number): void {
   const { name, spec } = record;
   const { observer, logger, punctual } = parts;
-  const lateness = latenessOf(record, at, now);
   const firing = { schedule: name, task: spec.target.name, at, lateness };
   observer.fired?.(firing);
   logger.info({ ...firing, at: new Date(at) }, "the schedule fired");

@@ -165,6 +165,15 @@ test("one that cannot be added keeps none of the others, and stays to be tried a
   expect(await addedIds()).toContain(id);
 });
 
+test("what is no firing is told of and dropped", async () => {
+  const { redis, keys } = world.broker;
+  await redis.hset(keys.scheduleFirings, "x", "nonsense", "y", '{"name":"y","at":1}');
+  const refused: string[] = [];
+  await pumpOf().pump((_firing, id) => refused.push(id));
+  expect(refused.sort()).toEqual(["x", "y"]);
+  expect(await redis.exists(keys.scheduleFirings)).toBe(0);
+});
+
 test("a connection that is lost is made anew, and nothing is sent twice", async () => {
   const { term, time } = await dueSchedule();
   const pump = pumpOf();

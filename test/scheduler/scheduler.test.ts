@@ -122,6 +122,11 @@ test("what somebody removed or changed by hand is back within the minute", async
   await redis.zrem(keys.schedules, "a");
   const back = await eventually("it is back", () => client.schedules.get("a").catch(() => false as const));
   expect(back.next).not.toBeNull();
+  await redis.zadd(keys.schedules, 1, "a name without a schedule");
+  await eventually(
+    "that is forgotten",
+    async () => (await redis.zscore(keys.schedules, "a name without a schedule")) === null,
+  );
   await redis.zrem(keys.schedules, "a");
   await eventually("it is in the index", async () => (await redis.zscore(keys.schedules, "a")) !== null);
 });
@@ -203,6 +208,8 @@ test("overlap queue: one waits for the end, the others are skipped", async () =>
     return ids.length > 0 && ids;
   });
   expect(next).toBe(`${tick}~${nameOf(last.at.getTime() + 1000)}`);
+  // It waited for the earlier job, not for the scheduler.
+  expect((await client.schedules.get(tick)).lateness).toBe(0);
 });
 
 test("overlap cancel: the earlier job is cancelled", async () => {
