@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sets everything up and runs all tests: lint, types, Vitest on a real Valkey and a real Ray, pytest on the Ray programs.
-# Arguments go to Vitest, and pytest is then left out: ./scripts/test.sh test/core
+# The dashboard is driven in Chromium where there is one. Arguments go to Vitest, and only Vitest runs then:
+# ./scripts/test.sh test/core
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/setup.sh
@@ -28,6 +29,15 @@ if (($# == 0)); then
 fi
 step "vitest" vitest run --reporter=default --reporter=junit --outputFile.junit="$reports/vitest.xml" "$@"
 if (($# == 0)); then
+  # Pictures of the pages lie in test-results/screenshots afterwards.
+  if [[ -x ${CHROMIUM:-/usr/bin/chromium} ]]; then
+    step "browser" vitest run -c vitest.browser.config.ts --reporter=default --reporter=junit \
+      --outputFile.junit="$reports/browser.xml"
+  elif [[ -n ${CI:-} ]]; then
+    step "browser: no Chromium (set CHROMIUM)" false
+  else
+    printf '\n== browser: left out, there is no Chromium (set CHROMIUM)\n'
+  fi
   step "pytest" .venv/bin/python -m pytest test/ray_jobs -q --junitxml="$reports/pytest.xml"
 fi
 

@@ -4,7 +4,7 @@ import { createWriteStream, mkdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { createClient } from "#client";
 import type { Tasks } from "#tasks";
-import { createLocalStack, localFolders } from "../../src/bin/dev.ts";
+import { createLocalStack, describeLogin, localFolders } from "../../src/bin/dev.ts";
 import { describeError, LovageError } from "../../src/core/errors.ts";
 import { onSignals } from "../../src/process/signals.ts";
 import { runMainJob } from "./main-job.ts";
@@ -34,7 +34,7 @@ onSignals({
 const { datasetsDir: datasets, modelsDir: models } = localFolders();
 
 async function main(): Promise<void> {
-  print(`Starting Redis, Ray and three workers (their log: ${log})`);
+  print(`Starting Redis, Ray, three workers, a scheduler and a dashboard (their log: ${log})`);
   await stack.start();
   execFileSync(join(".venv", "bin", "python"), [
     join(import.meta.dirname, "real_data.py"),
@@ -57,7 +57,9 @@ try {
     print(
       [
         "",
-        "The stack stays up. Try, in another terminal of this folder:",
+        "The stack stays up: three workers, a scheduler and a dashboard.",
+        `  ${describeLogin(stack)}`,
+        "Try, in another terminal of this folder:",
         "  npx lovage tasks",
         "  npx lovage enqueue tasks.simple_tasks.check_cluster_health --wait",
         "  npx lovage ray jobs",

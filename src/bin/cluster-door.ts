@@ -1,14 +1,20 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config/index.ts";
-import type { ClusterDoor } from "../core/cluster.ts";
+import type { ClusterDoor, ClusterLookOptions, RayJobRow } from "../core/cluster.ts";
+import { createLineReader, type ProgramLine } from "../ray/markers.ts";
 import { submittedBy } from "../ray/submission.ts";
+import { isTerminal, type RayClient, RayError, type RayJob } from "../ray-client-http/index.ts";
 import { openRay } from "./ray.ts";
 
-/** The cluster as `lovage ray …` shows it. */
+/** The cluster as `lovage ray …` and the dashboard show it. */
 export function openClusterDoor(config: Config): ClusterDoor {
-  const ray = openRay(config);
+  return createClusterDoor(openRay(config));
+}
+
+export function createClusterDoor(ray: RayClient): ClusterDoor {
   return {
-    async nodes() {
-      const nodes = await ray.nodes();
+    async nodes(options) {
+      const nodes = await ray.nodes(toCall(options));
       return nodes.map((node) => ({
         id: node.nodeId,
         address: node.ip ?? node.hostname ?? "unknown",
@@ -19,27 +25,87 @@ export function openClusterDoor(config: Config): ClusterDoor {
         memory: node.resources["memory"] ?? null,
       }));
     },
-    async rayJobs() {
-      const rayJobs = await ray.list();
-      return rayJobs.flatMap((rayJob) => {
-        // Drivers that were not submitted as Ray jobs have no submission id.
-        if (rayJob.submissionId === null) return [];
-        const ours = rayJob.metadata?.["submitted_by"] === submittedBy ? rayJob.metadata : undefined;
-        return [
-          {
-            submissionId: rayJob.submissionId,
-            status: rayJob.status,
-            entrypoint: rayJob.entrypoint,
-            jobId: ours?.["lovage_job_id"] ?? null,
-            task: ours?.["lovage_task"] ?? null,
-            attempt: ours === undefined ? null : Number(ours["lovage_attempt"]),
-            startedAt: rayJob.startTime === null ? null : new Date(rayJob.startTime),
-            endedAt: rayJob.endTime === null ? null : new Date(rayJob.endTime),
-            message: rayJob.message,
-          },
-        ];
-      });
+    async rayJobs(options) {
+      const rayJobs = await ray.list(toCall(options));
+      return rayJobs.flatMap((rayJob) => toRow(rayJob) ?? []);
     },
+    async rayJob(submissionId, options) {
+      const rayJob = await find(ray, submissionId, options);
+      return rayJob === null ? null : toRow(rayJob);
+    },
+    log: (submissionId, signal) => readLog(ray, submissionId, signal),
     close: () => ray.close(),
   };
+}
+
+function toCall({ timeout }: ClusterLookOptions = {}): { timeoutMs?: number } {
+  return timeout === undefined ? {} : { timeoutMs: timeout };
+}
+
+async function find(ray: RayClient, id: string, options?: ClusterLookOptions): Promise<RayJob | null> {
+  try {
+    return await ray.get(id, toCall(options));
+  } catch (error) {
+    // An id that Ray would never have given is rejected before anything is asked.
+    if (error instanceof RayError && (error.code === "RAY_NOT_FOUND" || error.code === "RAY_REJECTED"))
+      return null;
+    throw error;
+  }
+}
+
+function toRow(rayJob: RayJob): RayJobRow | null {
+  const { submissionId, status, entrypoint, metadata, startTime, endTime, message } = rayJob;
+  // Drivers that were not submitted as Ray jobs have no submission id.
+  if (submissionId === null) return null;
+  const ours = metadata?.["submitted_by"] === submittedBy ? metadata : undefined;
+  return {
+    submissionId,
+    status,
+    entrypoint,
+    jobId: ours?.["lovage_job_id"] ?? null,
+    queue: ours === undefined ? null : (submissionId.split(":")[1] ?? null),
+    task: ours?.["lovage_task"] ?? null,
+    attempt: ours === undefined ? null : Number(ours["lovage_attempt"]),
+    startedAt: startTime === null ? null : new Date(startTime),
+    endedAt: endTime === null ? null : new Date(endTime),
+    message,
+  };
+}
+
+/** How soon a log that ended before its Ray job is asked for again, in milliseconds. */
+const nextTry = 1000;
+
+/** Lines at the end of a log that are shown of a Ray job that has ended. */
+const lastLines = 1000;
+
+async function* readLog(ray: RayClient, id: string, signal: AbortSignal): AsyncGenerator<string[]> {
+  const rayJob = await ray.get(id, { signal });
+  const reader = createLineReader();
+  if (isTerminal(rayJob.status) && rayJob.driverNodeId !== null) {
+    const tail = { nodeId: rayJob.driverNodeId, lines: lastLines };
+    try {
+      yield textOf([...reader.push(await ray.logTail(id, tail, { signal })), ...reader.end()]);
+    } catch (error) {
+      // The log died with its node.
+      if (!(error instanceof RayError && error.code === "RAY_NOT_FOUND")) throw error;
+    }
+    return;
+  }
+  let from = 0;
+  for (let ended = false; ; ) {
+    for await (const { text, offset } of ray.tail(id, { from, signal })) {
+      from = offset;
+      yield textOf(reader.push(text));
+    }
+    if (ended) break;
+    // That the log ended says nothing of the Ray job. Of one that has, the last lines may have come after that.
+    ended = isTerminal((await ray.get(id, { signal })).status);
+    if (!ended) await sleep(nextTry, undefined, { signal });
+  }
+  yield textOf(reader.end());
+}
+
+/** Marked lines are what the program tells its worker. */
+function textOf(lines: readonly ProgramLine[]): string[] {
+  return lines.flatMap((line) => (line.type === "text" ? [line.text] : []));
 }

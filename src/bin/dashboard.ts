@@ -1,6 +1,7 @@
 import { createClient } from "../client/index.ts";
 import type { Config } from "../config/index.ts";
 import { createDashboard } from "../dashboard/dashboard.ts";
+import { readUserList } from "../dashboard/user-list.ts";
 import { createLogger } from "../observe/logger.ts";
 import { createTroubleLog } from "../observe/trouble.ts";
 import { openBroker } from "../queue/broker.ts";
@@ -13,6 +14,9 @@ export async function runDashboard(
   config: Config,
   options: { host?: string | undefined; port?: number | undefined },
 ): Promise<number> {
+  const { host = config.dashboard.host, port = config.dashboard.port } = options;
+  const { sessionAge, trustProxy } = config.dashboard;
+  const users = readUserList({ ...config.dashboard, host });
   const logger = await createLogger({ ...config.log, base: { process: "dashboard" } });
   const onError = createTroubleLog(logger, "trouble with Redis");
   const broker = await openBroker({
@@ -22,12 +26,40 @@ export async function runDashboard(
   });
   const client = createClient({ redis: config.redis, onError });
   const cluster = openClusterDoor(config);
-  const { host = config.dashboard.host, port = config.dashboard.port } = options;
-  const dashboard = createDashboard({ client, broker, cluster, logger, version, host, port });
+  const dashboard = createDashboard({
+    client,
+    broker,
+    cluster,
+    logger,
+    version,
+    host,
+    port,
+    users,
+    sessionAge,
+    trustProxy,
+  });
+  const announced = {
+    async start() {
+      await dashboard.start();
+      process.stderr.write(welcome(dashboard.url, users));
+    },
+    stop: dashboard.stop,
+  };
   try {
-    await untilTold(dashboard, logger);
+    await untilTold(announced, logger);
   } finally {
     await Promise.all([client.close(), broker.close(), cluster.close()]);
   }
   return 0;
+}
+
+/** For the person at the terminal, not for the log: a password that was made here is told nowhere else. */
+function welcome(url: string, { first, listed, made }: ReturnType<typeof readUserList>): string {
+  const names = [...(first ? [first.name] : []), ...listed.map(({ name }) => name)];
+  const several =
+    names.length > 3 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more` : names.join(", ");
+  const secret = made
+    ? `\n  Password: ${first?.password} (made for this run; set DASHBOARD_PASSWORD to keep one)`
+    : "";
+  return `\n  Dashboard: ${url}\n  Log in as: ${several}${secret}\n\n`;
 }

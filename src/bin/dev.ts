@@ -56,6 +56,8 @@ export function createLocalStack(
     rayBasePort: options.rayBasePort,
     rayNodes: nodes,
     rayCpus: options.rayCpus ?? Math.max(2, Math.floor(availableParallelism() / nodes)),
+    dashboardPort: options.dashboardPort ?? Number(given["DASHBOARD_PORT"] || 5555),
+    dashboardPassword: given["DASHBOARD_PASSWORD"] || undefined,
     ...localFolders(),
     processes: [
       ...workers.map(({ name, queues, variable, concurrency }) => ({
@@ -63,6 +65,7 @@ export function createLocalStack(
         args: workerArgs(name, queues, given[variable] || String(concurrency)),
       })),
       { name: "scheduler", args: ["scheduler"] },
+      { name: "dashboard", args: ["dashboard"] },
     ],
     command: [process.execPath, fileURLToPath(new URL("lovage.ts", import.meta.url))],
     env: { ...process.env, LOG_FORMAT: given["LOG_FORMAT"] || "pretty" },
@@ -74,9 +77,15 @@ function workerArgs(name: string, queues: readonly string[], concurrency: string
   return ["worker", "--name", name, "--queues", queues.join(","), "--concurrency", concurrency];
 }
 
+/** Where the dashboard is and how to log in, for the person at the terminal; the password lies in the state folder. */
+export function describeLogin({ variables }: DevStack): string {
+  const { DASHBOARD_USER: user = "admin" } = givenSettings();
+  return `http://127.0.0.1:${variables["DASHBOARD_PORT"]}  user ${user}, password ${variables["DASHBOARD_PASSWORD"]}`;
+}
+
 /** Runs everything on this machine until Ctrl-C; resolves to the exit code. */
 export async function runDev(options: DevCommandOptions): Promise<number> {
-  const names = ["lovage", "redis", "ray", ...workers.map(({ name }) => name), "scheduler"];
+  const names = ["lovage", "redis", "ray", ...workers.map(({ name }) => name), "scheduler", "dashboard"];
   const onLine = prefixedOutput(process.stdout, names, process.stdout.isTTY === true);
   const stack = createLocalStack(options, onLine);
   const told = Promise.withResolvers<number>();
@@ -94,6 +103,7 @@ export async function runDev(options: DevCommandOptions): Promise<number> {
     told.resolve(1);
   });
   const started = stack.start().then(() => {
+    onLine("lovage", `dashboard: ${describeLogin(stack)}`);
     onLine("lovage", "ready; in another terminal: npx lovage enqueue tasks.simple_tasks.ping --wait");
   });
   // A start that fails has ended what it began; a start that a signal cut short has nothing to tell.

@@ -7,7 +7,7 @@ import type { Run } from "./run.ts";
 export function addDevCommand(program: Command, run: Run, doors: CliDoors): void {
   program
     .command("dev")
-    .description("run Redis, Ray, the workers and the scheduler on this machine")
+    .description("run Redis, Ray, the workers, the scheduler and the dashboard on this machine")
     .option("--ray-nodes <n>", "nodes of the local Ray cluster (default: 1)", whole(1, 64))
     .option(
       "--ray-cpus <n>",
@@ -17,6 +17,7 @@ export function addDevCommand(program: Command, run: Run, doors: CliDoors): void
     .option("--redis-port <port>", "port of Redis (default: 6380)", port)
     .option("--ray-port <port>", "port of Ray's dashboard and Jobs API (default: 8265)", port)
     .option("--ray-base-port <port>", "first of Ray's other ports (default: 20800)", port)
+    .option("--dashboard-port <port>", "port of the dashboard (default: 5555)", port)
     .addHelpText(
       "after",
       `

@@ -1,5 +1,6 @@
 import type { Client } from "../client/index.ts";
 import type { ClusterDoor } from "../core/cluster.ts";
+import type { Role } from "../core/roles.ts";
 import type { TaskTypes } from "../task/catalogue.ts";
 import type { QueueName } from "../task/definition.ts";
 
@@ -27,6 +28,7 @@ export interface DevCommandOptions {
   rayPort?: number | undefined;
   /** The first of Ray's other ports. */
   rayBasePort?: number | undefined;
+  dashboardPort?: number | undefined;
 }
 
 /** A stream to write to, and what is known of the terminal behind it. */
@@ -37,6 +39,9 @@ export interface Output extends NodeJS.WritableStream {
   /** Whether the terminal shows colours and the person wants them (`NO_COLOR`). Absent: no colours. */
   hasColors?(): boolean;
 }
+
+/** What the command line asks the cluster. */
+export type CliCluster = Pick<ClusterDoor, "nodes" | "rayJobs" | "close">;
 
 /** What the command line needs of the world; the program that wires the process gives it. */
 export interface CliDoors {
@@ -51,9 +56,11 @@ export interface CliDoors {
   /** Called when a command needs a client; the command line closes it. */
   openClient(): Client<TaskTypes>;
   /** Called when a command needs the cluster; the command line closes it. */
-  openCluster(): ClusterDoor;
+  openCluster(): CliCluster;
   runWorker(options: WorkerCommandOptions): Promise<number>;
   runScheduler(): Promise<number>;
   runDashboard(options: DashboardCommandOptions): Promise<number>;
   runDev(options: DevCommandOptions): Promise<number>;
+  /** A line of the dashboard's file of users. @throws LovageError `INPUT_INVALID` */
+  describeUser(user: { name: string; role: Role; password: string }): Promise<string>;
 }

@@ -20,7 +20,8 @@ Exit codes:
     3 timeout: the wait was over before the job; the job goes on
   130 interrupted by Ctrl-C; a job that was waited for goes on
 
-Settings come from the environment and .env; .env.example explains each.`;
+Settings come from the environment and .env; .env.example explains each. With LOVAGE_URL and LOVAGE_API_KEY
+commands for callers and operators use a dashboard's HTTP API; processes, and what reads the cluster, do not.`;
 
 const usageCodes = new Set([
   "USAGE",
@@ -34,5 +35,6 @@ const usageCodes = new Set([
 /** @param enqueued whether the job was accepted: then an input error is the job's failure, not the caller's typing */
 export function exitCodeOf(code: string, enqueued = false): number {
   if (code === "WAIT_TIMEOUT") return exitCodes.timeout;
+  if (code === "INTERRUPTED") return exitCodes.interrupted;
   return usageCodes.has(code) && !enqueued ? exitCodes.usage : exitCodes.failure;
 }

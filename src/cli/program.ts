@@ -22,6 +22,7 @@ import { createScreen } from "./screen.ts";
 import { addStatusCommand } from "./status.ts";
 import { addTasksCommand } from "./tasks.ts";
 import { addTopCommand } from "./top.ts";
+import { addUsersCommands } from "./users.ts";
 import { addWorkerCommand } from "./worker.ts";
 import { addWorkflowCommand } from "./workflow.ts";
 
@@ -68,6 +69,7 @@ export async function runCli(argv: readonly string[], doors: CliDoors): Promise<
   addControlCommands(program, run, doors);
   addTopCommand(program, run, doors);
   addRayCommands(program, run, doors);
+  addUsersCommands(program, run, doors);
 
   try {
     await program.parseAsync([...argv], { from: "user" });

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import type { ClusterDoor, ClusterNodeRow, RayJobRow } from "../core/cluster.ts";
-import type { CliDoors } from "./doors.ts";
+import type { ClusterNodeRow, RayJobRow } from "../core/cluster.ts";
+import type { CliCluster, CliDoors } from "./doors.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { formatBetween, formatMoment } from "./moments.ts";
 import type { Run } from "./run.ts";
@@ -10,7 +10,7 @@ import { renderTable } from "./table.ts";
 /** `lovage ray nodes` and `lovage ray jobs`: the cluster as it is. */
 export function addRayCommands(program: Command, run: Run, doors: CliDoors): void {
   const ray = program.command("ray").description("look at the Ray cluster");
-  const look = (show: (cluster: ClusterDoor, screen: Screen) => Promise<void>) =>
+  const look = (show: (cluster: CliCluster, screen: Screen) => Promise<void>) =>
     run(async ({ screen }) => {
       const cluster = doors.openCluster();
       try {

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { LovageError } from "../core/errors.ts";
 import { type TaskManifest, unknownTask } from "../task/catalogue.ts";
+import { describeFields, exampleInput } from "../task/schema-fields.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { Run } from "./run.ts";
-import { describeFields, exampleInput } from "./schema-fields.ts";
 import type { Screen } from "./screen.ts";
 import { renderTable, wrapWords } from "./table.ts";
 

@@ -14,6 +14,15 @@ export type {
 export type { DeadLetterFilter, DeadState } from "../queue/dead-letters.ts";
 export type { Deduplication } from "../queue/deduplication.ts";
 export type { EnqueueOptions } from "../queue/enqueue-options.ts";
+export type { FoundJob, JobPage, JobQuery } from "../queue/found-job.ts";
+export {
+  type History,
+  type HistoryPoint,
+  type HistoryQuery,
+  type HistorySpan,
+  historySpans,
+  type Quantiles,
+} from "../queue/history-view.ts";
 export type { EventCursor, JobChange, LiveEvent } from "../queue/live-event.ts";
 export type { CancelledMany, CancelManyOptions, JobFilter, Purged } from "../queue/queue-control.ts";
 export { type ListedJob, type OpenState, openStates } from "../queue/queue-jobs.ts";
@@ -40,10 +49,12 @@ export {
 } from "../task/canvas.ts";
 export type { EnqueueHooks, OutgoingCall } from "../task/hooks.ts";
 export type { ScheduleOptions } from "../task/schedule.ts";
-export { type Call, type Client, createClient } from "./client.ts";
-export type { ClientOptions } from "./connection.ts";
+export type { Call, Client } from "./client.ts";
 export type { Control, LimitSwitch, WorkerQueueOptions } from "./control.ts";
+export { createClient } from "./create.ts";
 export type { DeadLetterPage, DeadLetters, ReplayCounts } from "./dead-letters.ts";
 export type { JobHandle } from "./handle.ts";
 export type { Inspect, ListOptions } from "./inspect.ts";
+export type { ClientOptions, HttpClientOptions, RedisClientOptions } from "./options.ts";
 export type { BackfilledTime, Schedules } from "./schedules.ts";
+export type { Search, SearchOptions } from "./search.ts";

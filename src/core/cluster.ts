@@ -11,12 +11,13 @@ export interface ClusterNodeRow {
   memory: number | null;
 }
 
-/** One Ray job. The job, task and attempt are known of Lovage's own only. */
+/** One Ray job. The job, its queue, task and attempt are known of Lovage's own only. */
 export interface RayJobRow {
   submissionId: string;
   status: string;
   entrypoint: string;
   jobId: string | null;
+  queue: string | null;
   task: string | null;
   attempt: number | null;
   startedAt: Date | null;
@@ -24,9 +25,22 @@ export interface RayJobRow {
   message: string | null;
 }
 
-/** The Ray cluster, as far as operators look at it. */
+export interface ClusterLookOptions {
+  /** Milliseconds for the whole look. Default: the deployment's. */
+  timeout?: number;
+}
+
+/** The Ray cluster, as far as operators look at it. Its errors have codes: `RAY_UNAVAILABLE`, `RAY_TIMEOUT`, … */
 export interface ClusterDoor {
-  nodes(): Promise<ClusterNodeRow[]>;
-  rayJobs(): Promise<RayJobRow[]>;
+  nodes(options?: ClusterLookOptions): Promise<ClusterNodeRow[]>;
+  /** All of them: Ray drops none by itself, and neither pages nor filters. Not for polling. */
+  rayJobs(options?: ClusterLookOptions): Promise<RayJobRow[]>;
+  /** One of them; null when the cluster knows none of this id. */
+  rayJob(submissionId: string, options?: ClusterLookOptions): Promise<RayJobRow | null>;
+  /**
+   * The lines that a Ray job prints, in pieces as they come; it ends with the Ray job. Of one that has ended these are the last
+   * thousand lines. Of one that runs they begin at its beginning: Ray's socket knows no other place.
+   */
+  log(submissionId: string, signal: AbortSignal): AsyncIterable<string[]>;
   close(): Promise<void>;
 }

@@ -26,12 +26,18 @@ export const errorCodes = {
   JOB_STALLED: { retryable: false, meaning: "The job's workers died too often while running it." },
   KEY_NOT_FOUND: { retryable: false, meaning: "No API key has this id." },
   LOCK_LOST: { retryable: true, meaning: "The worker could not renew its hold on the job in time." },
+  MEDIA_TYPE_UNSUPPORTED: { retryable: false, meaning: "The body of a request is not JSON." },
+  METHOD_NOT_ALLOWED: {
+    retryable: false,
+    meaning: "This path has no such method; `Allow` names those it has.",
+  },
   NOTIFICATION_FAILED: { retryable: true, meaning: "A notification channel did not accept the message." },
   NOTIFICATION_REJECTED: {
     retryable: false,
     meaning: "A notification channel refused the message for good.",
   },
   NOTIFICATION_UNCONFIGURED: { retryable: false, meaning: "A notification channel has no settings." },
+  NOT_ACCEPTABLE: { retryable: false, meaning: "The caller accepts no form that the answer comes in." },
   NOT_FOUND: { retryable: false, meaning: "The dashboard or the API has nothing under this path." },
   NOT_DURABLE: {
     retryable: true,

@@ -1,25 +1,36 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
-import { fileURLToPath } from "node:url";
-import express, { type Express } from "express";
 import { LovageError } from "../core/errors.ts";
 import type { Service } from "../process/service.ts";
+import { createAuditLog } from "../queue/audit-log.ts";
+import { sampleBacklog } from "../queue/history.ts";
+import { createLoginThrottle } from "../queue/login-throttle.ts";
+import { createSessions, readSessionSecret } from "../queue/sessions.ts";
+import { createApp, type Handler } from "./app.ts";
 import { createAudit } from "./audit.ts";
-import { answerError } from "./error-page.ts";
-import { chartPages } from "./pages/charts.ts";
-import { jobPages } from "./pages/jobs.ts";
-import { overviewPages } from "./pages/overview.ts";
-import { rayPages } from "./pages/ray.ts";
-import { schedulePages } from "./pages/schedules.ts";
-import { workerPages } from "./pages/workers.ts";
-import { workflowPages } from "./pages/workflows.ts";
+import { createLive } from "./live.ts";
 import type { DashboardParts } from "./parts.ts";
+import { createSessionMiddleware, isLoggedIn } from "./sessions.ts";
+import { shareAnswer } from "./shared-answer.ts";
+import { createUsers, type UserList } from "./users.ts";
 
 export interface DashboardOptions extends DashboardParts {
   host: string;
   /** 0: any that is free. */
   port: number;
+  users: UserList;
+  /** Milliseconds without use after which a login ends. */
+  sessionAge: number;
+  /** Whether a proxy says where requests come from and whether they came by TLS. */
+  trustProxy: boolean;
+  /** Open to everybody. Default: both say yes. */
+  health?: { livez: Handler; readyz: Handler } | undefined;
+  /** For those who are logged in. */
+  metrics?: Handler | undefined;
 }
+
+/** How often the backlog is noted for the charts, in milliseconds. */
+const samplingInterval = 15_000;
 
 export interface Dashboard extends Service {
   /** Where it listens; known after `start`. */
@@ -27,68 +38,72 @@ export interface Dashboard extends Service {
 }
 
 export function createDashboard(options: DashboardOptions): Dashboard {
-  const app = createApp(options);
+  const { broker, client, logger, host, port } = options;
   let server: Server | undefined;
+  let stopLive = () => {};
+  let sampling: NodeJS.Timeout | undefined;
   return {
     get url() {
       const address = server?.address();
-      const port = typeof address === "object" && address !== null ? address.port : options.port;
-      return `http://${options.host}:${port}`;
+      const bound = typeof address === "object" && address !== null ? address.port : port;
+      return `http://${host.includes(":") ? `[${host}]` : host}:${bound}`;
     },
     async start() {
-      server = createServer(app).listen(options.port, options.host);
-      await once(server, "listening");
+      const sessions = createSessions(broker);
+      const auditLog = createAuditLog(broker);
+      const secret = await readSessionSecret(broker);
+      const users = await createUsers(options.users, secret);
+      const live = createLive({
+        client,
+        logger,
+        holds: (request) => isLoggedIn(sessions, users, request),
+      });
+      stopLive = live.stop;
+      const app = createApp({
+        ...options,
+        users,
+        session: createSessionMiddleware({ sessions, secret, age: options.sessionAge }),
+        throttle: createLoginThrottle(broker),
+        audit: createAudit(auditLog, logger),
+        auditLog,
+        live,
+      });
+      server = createServer(app).listen(port, host);
+      try {
+        await once(server, "listening");
+      } catch (error) {
+        throw cannotListen(error, host, port);
+      }
+      // While Redis is away one look waits for it; more would only queue up.
+      const look = shareAnswer(() => sampleBacklog(broker), 0);
+      const sample = () =>
+        void look().catch((error) => logger.warn({ err: error }, "the backlog was not looked at"));
+      sample();
+      sampling = setInterval(sample, samplingInterval);
     },
     async stop() {
-      if (server === undefined) return;
+      stopLive();
+      clearInterval(sampling);
+      if (server === undefined || !server.listening) return;
       const closed = once(server, "close");
       server.close();
-      // Streams of events do not end by themselves.
       server.closeAllConnections();
       await closed;
     },
   };
 }
 
-function createApp(parts: DashboardOptions): Express {
-  const app = express();
-  const audit = createAudit(parts.logger);
-  app.disable("x-powered-by");
-  app.get("/livez", (_request, response) => {
-    response.json({ ok: true });
-  });
-  for (const [path, file] of Object.entries(assets)) app.use(path, express.static(file));
-  app.use((_request, response, next) => {
-    response.locals["version"] = parts.version;
-    next();
-  });
-  app.use(express.urlencoded({ extended: false, limit: "2mb" }));
-  for (const pages of [
-    overviewPages,
-    jobPages,
-    workflowPages,
-    schedulePages,
-    workerPages,
-    rayPages,
-    chartPages,
-  ])
-    app.use(pages(parts, audit));
-  app.use((request) => {
-    throw new LovageError("NOT_FOUND", `there is no page ${request.path}`, { hint: "see the navigation" });
-  });
-  app.use(answerError(parts.logger));
-  return app;
+function cannotListen(error: unknown, host: string, port: number): LovageError {
+  const taken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
+  const why = taken ? "another process listens there" : (error as Error).message;
+  return new LovageError(
+    taken ? "PORT_TAKEN" : "CONFIG_INVALID",
+    `cannot listen on ${host}:${port}: ${why}`,
+    {
+      field: "DASHBOARD_PORT",
+      value: port,
+      hint: "choose another: lovage dashboard --port, or DASHBOARD_PORT and DASHBOARD_HOST",
+      cause: error,
+    },
+  );
 }
-
-const own = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const vendor = (specifier: string) => fileURLToPath(import.meta.resolve(specifier));
-
-/** Files for the browser, as they are: ours, and those of libraries. */
-const assets = {
-  "/assets/vendor/htmx.min.js": vendor("htmx.org/dist/htmx.min.js"),
-  "/assets/vendor/sse.js": vendor("htmx-ext-sse/dist/sse.min.js"),
-  "/assets/vendor/idiomorph-ext.min.js": vendor("idiomorph/dist/idiomorph-ext.min.js"),
-  "/assets/vendor/uplot.js": vendor("uplot/dist/uPlot.esm.js"),
-  "/assets/vendor/uplot.css": vendor("uplot/dist/uPlot.min.css"),
-  "/assets": own("assets"),
-};

@@ -9,6 +9,9 @@ const statuses: Readonly<Record<string, number>> = {
   TASK_UNKNOWN: 404,
   WORKER_UNKNOWN: 404,
   SCHEDULE_NOT_FOUND: 404,
+  KEY_NOT_FOUND: 404,
+  METHOD_NOT_ALLOWED: 405,
+  NOT_ACCEPTABLE: 406,
   WAIT_TIMEOUT: 408,
   JOB_AMBIGUOUS: 409,
   JOB_NOT_DEAD: 409,
@@ -17,6 +20,7 @@ const statuses: Readonly<Record<string, number>> = {
   SCHEDULE_EXISTS: 409,
   SCHEDULE_DECLARED: 409,
   DATA_TOO_LARGE: 413,
+  MEDIA_TYPE_UNSUPPORTED: 415,
   INPUT_INVALID: 422,
   PAYLOAD_INVALID: 422,
   RATE_LIMITED: 429,
@@ -25,6 +29,7 @@ const statuses: Readonly<Record<string, number>> = {
   REDIS_POLICY: 503,
   NOT_DURABLE: 503,
   RAY_UNAVAILABLE: 503,
+  DEADLINE_EXCEEDED: 504,
 };
 
 /** The HTTP status of an error; 500 for what nobody foresaw. */

@@ -1,8 +1,6 @@
-/** Each role may do what the one before it may. */
-export const roles = ["viewer", "operator", "admin"] as const;
+import { type Role, roles } from "../core/roles.ts";
 
-/** `viewer` looks; `operator` changes what happens to jobs, queues and schedules; `admin` also what cannot be undone. */
-export type Role = (typeof roles)[number];
+export { type Role, roles } from "../core/roles.ts";
 
 /** Who is logged in. */
 export interface Viewer {

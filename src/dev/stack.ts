@@ -40,6 +40,10 @@ export interface DevStackOptions {
   rayPort?: number | undefined;
   /** First of the cluster's other ports, 10 and 10 more for each node. Default 20800. */
   rayBasePort?: number | undefined;
+  /** Where the dashboard listens, if one of the processes is one. */
+  dashboardPort?: number | undefined;
+  /** Of the dashboard's first user. Default: made once and kept in `stateDir`. */
+  dashboardPassword?: string | undefined;
   /** As workers and Ray programs see them; made when missing. */
   datasetsDir: string;
   modelsDir: string;
@@ -76,6 +80,7 @@ const portSettings = {
   redis: "--redis-port or REDIS_PORT",
   dashboard: "--ray-port",
   others: "--ray-base-port",
+  board: "--dashboard-port or DASHBOARD_PORT",
 };
 const lifeSignMs = 2_000;
 /** As long as the guards of a stack that was killed need to end what it left. */
@@ -132,6 +137,9 @@ export function createDevStack(options: DevStackOptions): DevStack {
         ? [{ port: redisPort, owner: "Redis", setting: portSettings.redis }]
         : []),
       ...(options.rayAddress === undefined ? neededRayPorts(ports, portSettings) : []),
+      ...(options.dashboardPort === undefined
+        ? []
+        : [{ port: options.dashboardPort, owner: "the dashboard", setting: portSettings.board }]),
     ];
     const giveUp = Date.now() + (leftOver ? leftOverMs : 0);
     if (leftOver) say("an earlier stack was killed; waiting until what it left behind has ended");
@@ -188,6 +196,12 @@ export function createDevStack(options: DevStackOptions): DevStack {
       ...(ray === undefined
         ? {}
         : { RAY_EXPECTED_NODES: String(nodes), RAY_EXPECTED_CPUS: String(nodes * (options.rayCpus ?? 2)) }),
+      ...(options.dashboardPort === undefined
+        ? {}
+        : {
+            DASHBOARD_PORT: String(options.dashboardPort),
+            DASHBOARD_PASSWORD: options.dashboardPassword ?? (await state.secret("dashboard-password")),
+          }),
       DATASETS_DIR: resolve(options.datasetsDir),
       MODELS_DIR: resolve(options.modelsDir),
     };

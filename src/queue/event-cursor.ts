@@ -11,7 +11,7 @@ export function encodeCursor(positions: ReadonlyMap<string, string>): EventCurso
 export function decodeCursor(cursor: EventCursor): Map<string, string> {
   const found = parseJson(Buffer.from(String(cursor), "base64url").toString());
   const positions = typeof found === "object" && found !== null ? Object.entries(found) : [];
-  if (positions.length > 0 && positions.every(([, position]) => /^\d+-\d+$/.test(String(position))))
+  if (positions.length > 0 && positions.every(([, position]) => /^\d{1,16}-\d{1,16}$/.test(String(position))))
     return new Map(positions);
   throw new LovageError("INPUT_INVALID", `since is no cursor of an event: ${JSON.stringify(cursor)}`, {
     field: "since",

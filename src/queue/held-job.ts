@@ -11,6 +11,8 @@ import { createWorkflowRecord, type WorkflowRecord } from "./workflow-record.ts"
 export interface HeldJob extends Delivery {
   /** When this worker took it, in milliseconds since 1970. */
   readonly takenAt: number;
+  /** When it could have started first: when it was enqueued, or the time it was given. Milliseconds since 1970. */
+  readonly dueAt: number;
   progress(progress: Progress): Promise<void>;
   /** Adds lines to the job's log, and in the same step notes how far a log that is mirrored was read. */
   log(lines: readonly string[], cursor?: string): Promise<void>;
@@ -61,6 +63,7 @@ export class BullJob implements HeldJob {
   readonly enqueuedAt: number;
   readonly firstStart: boolean;
   readonly takenAt = Date.now();
+  readonly dueAt: number;
   readonly signal: AbortSignal;
   readonly controller: AbortController;
   readonly #options: HeldJobOptions;
@@ -78,6 +81,7 @@ export class BullJob implements HeldJob {
     // BullMQ for Python writes 0 where nothing was asked for.
     this.attempts = job.opts.attempts || 1;
     this.enqueuedAt = job.timestamp;
+    this.dueAt = job.timestamp + (job.opts.delay ?? 0);
     this.firstStart = job.attemptsStarted <= 1;
     this.signal = controller.signal;
     this.controller = controller;

@@ -35,6 +35,14 @@ export interface Keys {
   readonly limits: string;
   /** What tells this Redis from every other. */
   readonly redisId: string;
+  /** Hash: API key's id → what is known of it. */
+  readonly apiKeys: string;
+  /** Hash: API key's id → when it was used last, about. */
+  readonly apiKeysUsed: string;
+  /** What the counters of requests by API key begin with. */
+  readonly apiRates: string;
+  /** Hash: what happened within one step of time in a queue, or to a task in it. `begin`: milliseconds since 1970. */
+  history(step: number, begin: number, scope: string): string;
   /** Sorted set of all schedules by the moment at which each is due. */
   readonly schedules: string;
   /** Hash of one schedule. */
@@ -53,6 +61,14 @@ export interface Keys {
   readonly control: string;
   /** Channel of the answers to one client's requests. */
   answers(client: string): string;
+  /** A login at the dashboard, by the digest of its id. */
+  session(digest: string): string;
+  /** What the dashboards sign the cookies of logins with. */
+  readonly sessionSecret: string;
+  /** What the counters of failed logins begin with. */
+  readonly logins: string;
+  /** Stream: who did what at the dashboard. */
+  readonly audit: string;
 }
 
 export function createKeys(prefix: string): Keys {
@@ -81,6 +97,10 @@ export function createKeys(prefix: string): Keys {
     workers: `${prefix}:workers`,
     limits: `${prefix}:limits`,
     redisId: `${prefix}:redis-id`,
+    apiKeys: `${prefix}:api-keys`,
+    apiKeysUsed: `${prefix}:api-keys-used`,
+    apiRates: `${prefix}:api-rate`,
+    history: (step, begin, scope) => `${prefix}:history:${step}:${begin}:${scope}`,
     schedules: `${prefix}:schedules`,
     schedule: (name) => `${prefix}:schedule:${name}`,
     schedulesQueued: `${prefix}:schedules-queued`,
@@ -90,6 +110,10 @@ export function createKeys(prefix: string): Keys {
     schedulerTerms: `${prefix}:scheduler-terms`,
     control: `${prefix}:control`,
     answers: (client) => `${prefix}:answers:${client}`,
+    session: (digest) => `${prefix}:session:${digest}`,
+    sessionSecret: `${prefix}:session-secret`,
+    logins: `${prefix}:logins`,
+    audit: `${prefix}:audit`,
   };
 }
 

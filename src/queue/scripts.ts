@@ -1,7 +1,9 @@
 import type { Redis } from "ioredis";
 import { type ExpiryCommands, expiryScripts } from "./expiry-scripts.ts";
+import { type HistoryCommand, historyScript } from "./history-script.ts";
 import { type RateLineCommand, rateLineScript } from "./rate-line-script.ts";
 import { type ScheduleCommands, scheduleScripts } from "./schedule-scripts.ts";
+import { type SearchCommands, searchScript } from "./search-script.ts";
 import { type SlotsCommand, slotsScript } from "./slots-script.ts";
 
 /** Where BullMQ keeps what is needed to let a parked job run again, in the order the scripts take it. */
@@ -171,14 +173,22 @@ const sources = {
       redis.call("hset", KEYS[1], ARGV[1], cjson.encode(record))
       return 1`,
   },
+  ...historyScript,
   ...slotsScript,
   ...rateLineScript,
   ...scheduleScripts,
   ...expiryScripts,
+  ...searchScript,
 } as const;
 
 /** The scripts as commands of the client. */
-export interface ScriptCommands extends SlotsCommand, RateLineCommand, ScheduleCommands, ExpiryCommands {
+export interface ScriptCommands
+  extends HistoryCommand,
+    SlotsCommand,
+    RateLineCommand,
+    ScheduleCommands,
+    ExpiryCommands,
+    SearchCommands {
   lovageSetHeld(job: string, lock: string, token: string, field: string, value: string): Promise<number>;
   lovageLog(
     job: string,

@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../observe/logger.ts";
+import type { HistoryRecorder } from "../queue/history-recorder.ts";
 import { beatInterval, type Registration } from "../queue/registry.ts";
 import type { ServedQueues } from "./served-queues.ts";
 import type { Tally } from "./tally.ts";
@@ -31,13 +32,15 @@ export function createHeartbeat(parts: {
   registration: Registration;
   queues: ServedQueues;
   tally: Tally;
+  /** What it counted goes to Redis with each beat. */
+  history: HistoryRecorder;
   version: string;
   logger: Logger;
   /** Told when the worker's name is another than before. */
   onName(name: string): void;
   onError(error: Error): void;
 }): Heartbeat {
-  const { registration, queues, tally, version, logger } = parts;
+  const { registration, queues, tally, history, version, logger } = parts;
   const host = hostname();
   const startedAt = Date.now();
   const lags: number[] = [];
@@ -63,7 +66,11 @@ export function createHeartbeat(parts: {
       rss: process.memoryUsage.rss(),
       stopping,
     });
-    if (!renamed) return;
+    if (renamed) tellName(wanted);
+    await history.flush(registration.clockOffset);
+  }
+
+  function tellName(wanted: string): void {
     logger.warn(
       { wanted, name: registration.name },
       "another live worker has this worker's name; it goes by another. Give each its own: --name or WORKER_NAME",
@@ -109,7 +116,10 @@ export function createHeartbeat(parts: {
     },
     async stop() {
       clearInterval(timer);
-      const left = Promise.resolve(beating).then(() => registration.leave());
+      const left = Promise.resolve(beating)
+        .then(() => history.flush(registration.clockOffset))
+        .catch(parts.onError)
+        .then(() => registration.leave());
       // A Redis that went away must not keep the process; the registry then finds out by itself.
       await Promise.race([left, sleep(leaveTimeout, undefined, { ref: false })]);
     },

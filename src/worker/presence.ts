@@ -3,6 +3,7 @@ import type { Logger } from "../observe/logger.ts";
 import type { Broker } from "../queue/broker.ts";
 import { listenForCancellations } from "../queue/cancellations.ts";
 import { answerRequests } from "../queue/control.ts";
+import type { HistoryRecorder } from "../queue/history-recorder.ts";
 import type { LimitOverrides } from "../queue/limit-overrides.ts";
 import { createRegistration } from "../queue/registry.ts";
 import { createSubscriber } from "../queue/subscriber.ts";
@@ -13,6 +14,7 @@ import type { ServedQueues } from "./served-queues.ts";
 export interface PresenceParts extends Omit<RemoteControlParts, "heartbeat" | "redisAddress"> {
   broker: Broker;
   queues: ServedQueues;
+  history: HistoryRecorder;
   limits: LimitOverrides;
   /** The name it wishes for. */
   wantedName: string;

@@ -5,8 +5,10 @@ import type { Service } from "../process/service.ts";
 import type { Broker } from "../queue/broker.ts";
 import { createConsumer } from "../queue/consumer.ts";
 import type { HeldJob } from "../queue/held-job.ts";
+import { createHistoryRecorder } from "../queue/history-recorder.ts";
 import { publishManifests } from "../queue/manifests.ts";
 import type { RayRunner } from "../ray/runner.ts";
+import { builtins } from "../task/builtin.ts";
 import { type AnyTask, type Catalogue, describeTask } from "../task/catalogue.ts";
 import type { ClusterOperations, TaskSettings } from "../task/context.ts";
 import type { QueueName } from "../task/definition.ts";
@@ -75,6 +77,7 @@ export function createWorker(options: WorkerOptions): Service {
   const rayJobs = createRayJobs(options, jobLog);
   const rayRuns = createRayRuns(rayJobs.run);
   const tasks = new Map<string, AnyTask>(catalogue.tasks.map((task) => [task.name, task]));
+  const history = createHistoryRecorder(broker, new Set([...tasks.keys(), ...builtins.keys()]));
   const pool = options.isolation && createIsolationPool(options.isolation);
   const runHooks = createRunHooks(hooks, { workerName, dependencies, onFault: onHookFault });
   const gate = createEnqueueGate(hooks, onHookFault);
@@ -121,8 +124,10 @@ export function createWorker(options: WorkerOptions): Service {
   async function run(job: HeldJob): Promise<Outcome> {
     const begun = performance.now();
     const outcome = await endings.after(job, await execute(job, executors));
+    const milliseconds = performance.now() - begun;
     tally[outcome.type] += 1;
-    jobLog.report(job, outcome, Math.round(performance.now() - begun));
+    history.note(job, outcome.type, milliseconds);
+    jobLog.report(job, outcome, Math.round(milliseconds));
     return outcome;
   }
 
@@ -140,7 +145,10 @@ export function createWorker(options: WorkerOptions): Service {
       retryPolicy: (task) => tasks.get(task)?.retry,
       run,
       onError: onTrouble,
-      onGivenUp: endings.givenUp,
+      onGivenUp(job) {
+        history.noteGivenUp(job);
+        return endings.givenUp(job);
+      },
       onStalled: (job) => logger.warn({ job, queue }, "a worker fell silent; its job is taken over"),
     });
   const queues = createServedQueues(options.queues, openConsumer);
@@ -148,6 +156,7 @@ export function createWorker(options: WorkerOptions): Service {
     broker,
     queues,
     tally,
+    history,
     catalogue,
     limits: overrides,
     wantedName: options.name,

@@ -318,7 +318,8 @@ test("worker and dev hand their options to their doors and end with their codes"
 });
 
 test("ray jobs lists Lovage's own, the newest first, and with --all everybody's", async () => {
-  const row = { status: "SUCCEEDED", entrypoint: "python a.py", task: null, attempt: null, message: null };
+  const unknown = { queue: null, task: null, attempt: null, message: null };
+  const row = { status: "SUCCEEDED", entrypoint: "python a.py", ...unknown };
   const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second));
   const rows = [
     { ...row, submissionId: "old", jobId: "1", task: "t.a", attempt: 1, startedAt: at(1), endedAt: at(4) },

@@ -80,6 +80,7 @@ export async function lovage(args: readonly string[], settings: Settings = {}): 
     runScheduler: unexpected,
     runDashboard: unexpected,
     runDev: unexpected,
+    describeUser: unexpected,
     ...doors,
   });
   return ended;
