@@ -3,8 +3,10 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import * as z from "zod";
 import { type Client, createClient } from "#client";
 import { createCatalogue, defineTask, type ScheduleOptions, type TasksOf } from "#task";
+import { createLogger } from "../../src/observe/logger.ts";
+import { hasScheduler } from "../../src/queue/lease.ts";
 import type { SchedulerObserver } from "../../src/scheduler/observer.ts";
-import type { SchedulerOptions } from "../../src/scheduler/scheduler.ts";
+import { createScheduler, type SchedulerOptions } from "../../src/scheduler/scheduler.ts";
 import { startScheduler } from "../support/scheduler.ts";
 import { createWorld, eventually, type RunningWorker, type World } from "../support/world.ts";
 
@@ -144,6 +146,18 @@ test("a call that nobody could make stops the start", async () => {
     field: "schedule.priority",
     value: 12,
   });
+});
+
+test("it may be stopped before it started, and twice", async () => {
+  const logger = await createLogger({ level: "silent", format: "json" });
+  const scheduler = createScheduler({ broker: world.broker, logger, catalogue: catalogueOf() });
+  await scheduler.stop();
+  await scheduler.stop();
+  expect(await hasScheduler(world.broker)).toBe(false);
+  const started = await schedule(catalogueOf());
+  expect(await hasScheduler(world.broker)).toBe(true);
+  await started.stop();
+  expect(await hasScheduler(world.broker)).toBe(false);
 });
 
 test("its limit ends a schedule, and so does its end", async () => {
