@@ -10,8 +10,11 @@ import { jobFields } from "./keys.ts";
 /** Where the next look for expired jobs goes on, for each list: a number of jobs from its old end. */
 export type ExpiryCursor = Map<string, number>;
 
-/** How many jobs a look goes through at once, and at most: a list of a million is gone through in an hour. */
-const slice = 1000;
+/**
+ * How many jobs a look goes through at once, for some milliseconds of Redis', and at most: a list of a million is gone
+ * through in an hour.
+ */
+const slice = 250;
 const most = 20_000;
 
 /** How many jobs one look ends at most: each is cut out of the middle of a list. */
@@ -68,7 +71,8 @@ async function expire(broker: Broker, queue: string, id: string): Promise<string
   const { redis, keys } = broker;
   const key = keys.job(queue, id);
   const token = `expiry:${randomUUID()}`;
-  const job = await Job.fromId(broker.queue(queue), id);
+  // One whose data is no JSON is the workers' to refuse.
+  const job = await Job.fromId(broker.queue(queue), id).catch(() => undefined);
   const error = job && expiryOf(job);
   if (job === undefined || error === undefined) return undefined;
   const lists = ["wait", "prioritized", "active"].map((name) => keys.job(queue, name));
