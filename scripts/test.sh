@@ -38,6 +38,7 @@ if (($# == 0)); then
   else
     printf '\n== browser: left out, there is no Chromium (set CHROMIUM)\n'
   fi
+  step "fuzz" ./test/fuzz/fuzz.sh --max-time 150 --report junit --report-junit-path "$reports/fuzz.xml"
   step "pytest" .venv/bin/python -m pytest test/ray_jobs -q --junitxml="$reports/pytest.xml"
 fi
 

@@ -1,3 +1,4 @@
+import { userInfo } from "node:os";
 import { runCli } from "../cli/index.ts";
 import { type Client, createClient } from "../client/index.ts";
 import { type Config, environmentSources, loadConfig } from "../config/index.ts";
@@ -38,6 +39,8 @@ export async function main(argv: string[]): Promise<number> {
       return openClient(settings, tracing);
     },
     openCluster: () => openClusterDoor(config()),
+    openKeys: async () => (await import("./api-keys.ts")).openApiKeys(config()),
+    user: () => userInfo().username,
     // Each process loads what it needs and nothing else.
     runWorker: async (options) => (await import("./worker.ts")).runWorker(config(), options),
     runScheduler: async (options) => (await import("./scheduler.ts")).runScheduler(config(), options),

@@ -1,6 +1,7 @@
 import type { Client } from "../client/index.ts";
 import type { ClusterDoor } from "../core/cluster.ts";
 import type { Role } from "../core/roles.ts";
+import type { ApiKeys } from "../queue/api-keys.ts";
 import type { TaskTypes } from "../task/catalogue.ts";
 import type { QueueName } from "../task/definition.ts";
 
@@ -39,6 +40,11 @@ export interface DevCommandOptions {
   dashboardPort?: number | undefined;
 }
 
+/** The keys of the HTTP API, over a connection of their own. */
+export interface CliKeys extends ApiKeys {
+  close(): Promise<void>;
+}
+
 /** A stream to write to, and what is known of the terminal behind it. */
 export interface Output extends NodeJS.WritableStream {
   isTTY?: boolean;
@@ -65,6 +71,10 @@ export interface CliDoors {
   openClient(): Client<TaskTypes>;
   /** Called when a command needs the cluster; the command line closes it. */
   openCluster(): CliCluster;
+  /** Called when a command needs the API's keys; the command closes it. */
+  openKeys(): Promise<CliKeys>;
+  /** Who types, for what is noted of who did it. */
+  user(): string;
   runWorker(options: WorkerCommandOptions): Promise<number>;
   runScheduler(options: SchedulerCommandOptions): Promise<number>;
   runDashboard(options: DashboardCommandOptions): Promise<number>;

@@ -1,3 +1,3 @@
-export type { CliDoors, DevCommandOptions, WorkerCommandOptions } from "./doors.ts";
+export type { CliDoors, CliKeys, DevCommandOptions, WorkerCommandOptions } from "./doors.ts";
 export { exitCodes } from "./exit-codes.ts";
 export { runCli } from "./program.ts";

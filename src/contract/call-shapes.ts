@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { CanvasNode } from "../task/canvas.ts";
-import { Anything, Duration, JobId, Queue, shownAs, Tag, TaskName } from "./shapes.ts";
+import { Anything, Duration, JobId, Moment, Queue, shownAs, Tag, TaskName } from "./shapes.ts";
 
 const Continuation = z
   .strictObject({
@@ -46,7 +46,7 @@ const startOptions = {
     .optional()
     .meta({ description: "Not before this moment", ...shownAs({}) }),
   expires: z
-    .union([Duration, z.iso.datetime({ offset: true }).meta(shownAs({}))])
+    .union([Duration, Moment])
     .optional()
     .meta({ description: "Not started later than so long from now, or than this moment" }),
   headers: z
@@ -84,7 +84,7 @@ export const EnqueueOptions = z
 
 export const Call = z
   .strictObject({ task: TaskName, input: Anything, options: EnqueueOptions.optional() })
-  .meta({ id: "Call" });
+  .meta({ id: "Call", examples: [{ task: "tasks.simple_tasks.ping", input: {} }] });
 
 const Failure = z.enum(["wait", "fail-fast", "collect"]).optional();
 
@@ -111,4 +111,15 @@ export const Composition: z.ZodType<CanvasNode, CanvasNode> = z
       }),
     ]),
   )
-  .meta({ id: "Composition" });
+  .meta({
+    id: "Composition",
+    examples: [
+      {
+        type: "group",
+        nodes: [
+          { type: "call", task: "tasks.simple_tasks.ping", input: {} },
+          { type: "call", task: "tasks.simple_tasks.ping", input: {} },
+        ],
+      },
+    ],
+  });

@@ -2,10 +2,20 @@ import * as z from "zod";
 import { JobSnapshot } from "./job-shapes.ts";
 import { found, Id, InQueue } from "./jobs.ts";
 import { operation } from "./operation.ts";
-import { Cursor, Duration, ErrorCodeText, Moment, Queue, several, Tag, TaskName, whole } from "./shapes.ts";
+import {
+  Cursor,
+  DurationText,
+  ErrorCodeText,
+  Moment,
+  Queue,
+  several,
+  Tag,
+  TaskName,
+  whole,
+} from "./shapes.ts";
 
 /** A duration in a query, of so long ago, or a moment. */
-const Ago = z.union([Moment, Duration]);
+const Ago = z.union([Moment, DurationText]);
 
 export const deadLetters = {
   listDeadLetters: operation({

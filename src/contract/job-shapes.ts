@@ -98,6 +98,11 @@ export const LogPart = z
   })
   .meta({ id: "LogPart" });
 
+export const LogLine = z.object({ line: z.string() }).meta({ id: "LogLine" });
+
+/** The last event of what follows one job. */
+export const StreamEnd = z.object({ state: State }).meta({ id: "StreamEnd" });
+
 export const CancelOutcome = z
   .object({ outcome: z.enum(["cancelled", "cancelling", "ended"]) })
   .meta({ id: "CancelOutcome" });

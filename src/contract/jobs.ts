@@ -8,8 +8,10 @@ import {
   JobResult,
   JobSnapshot,
   LiveEvent,
+  LogLine,
   LogPart,
   Progress,
+  StreamEnd,
   WorkflowNode,
 } from "./job-shapes.ts";
 import { operation } from "./operation.ts";
@@ -186,7 +188,7 @@ export const jobs = {
     query: z.strictObject({ queue: Queue.optional(), from: whole(0, 1_000_000_000).optional() }),
     headers: LastEventId,
     status: 200,
-    stream: { message: z.object({ line: z.string() }), end: z.object({ state: State }) },
+    stream: { message: LogLine, end: StreamEnd },
     errors: found,
   }),
   followProgress: operation({
@@ -199,7 +201,7 @@ export const jobs = {
     query: InQueue,
     headers: LastEventId,
     status: 200,
-    stream: { message: Progress, end: z.object({ state: State }) },
+    stream: { message: Progress, end: StreamEnd },
     errors: found,
   }),
   followJob: operation({

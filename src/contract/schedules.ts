@@ -71,9 +71,22 @@ export const ScheduleDefinition = z
     name: ScheduleName.optional().meta({ description: "Default: the task's name" }),
     ...definition,
   })
-  .meta({ id: "ScheduleDefinition" });
+  .meta({
+    id: "ScheduleDefinition",
+    examples: [
+      { task: "tasks.simple_tasks.ping", name: "ping-hourly", every: "1h" },
+      {
+        task: "tasks.simple_tasks.ping",
+        name: "ping-at-night",
+        cron: "0 3 * * *",
+        timeZone: "Europe/Berlin",
+      },
+    ],
+  });
 /** Replaces all of what it says. */
-export const ScheduleChange = z.strictObject(definition).meta({ id: "ScheduleChange" });
+export const ScheduleChange = z
+  .strictObject(definition)
+  .meta({ id: "ScheduleChange", examples: [{ every: "2h" }] });
 
 const Name = z.strictObject({ name: ScheduleName });
 const asked = ["TASK_UNKNOWN", "CATALOGUE_EMPTY", "DATA_TOO_LARGE"] as const;

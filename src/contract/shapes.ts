@@ -37,29 +37,27 @@ export const State = z.enum(jobStates).meta({ id: "State" });
 /** Ten years, in milliseconds: no time that is waited for is longer. */
 const longest = 315_360_000_000;
 
+export const DurationText = z
+  .string()
+  .regex(/^\d{1,12}(\.\d{1,6})? ?(ms|s|m|h|d|w|y|seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?)?$/)
+  .refine((text) => toMilliseconds(text) <= longest, { error: "is longer than ten years" });
+
 /** "30s", "15m", or a number of milliseconds. */
-export const Duration = z
-  .union([
-    z
-      .string()
-      .regex(
-        /^\d{1,9}(\.\d{1,6})? ?(ms|s|m|h|d|w|y|seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?)?$/,
-      )
-      .refine((text) => toMilliseconds(text) <= longest, { error: "is longer than ten years" }),
-    z.number().min(0).max(longest),
-  ])
-  .meta({
-    id: "Duration",
-    description: '"30s", "15m", "2h", "1d", or a number of milliseconds',
-    examples: ["30s"],
-  });
+export const Duration = z.union([DurationText, z.number().min(0).max(longest)]).meta({
+  id: "Duration",
+  description: '"30s", "15m", "2h", "1d", or a number of milliseconds',
+  examples: ["30s"],
+});
 
 /** Whatever a task takes or gives; its own schema says more. */
 export const Anything = z.unknown();
 
 /** A text of a line, such as an id that others chose: no control characters, no halves of characters. */
 export function line(most: number) {
-  return z.string().regex(new RegExp(`^[^\\u0000-\\u001f\\u007f\\ud800-\\udfff]{1,${most}}$`, "u"));
+  return z
+    .string()
+    .regex(new RegExp(`^[^\\u0000-\\u001f\\u007f]{1,${most}}$`, "u"))
+    .refine((text) => text.isWellFormed(), { error: "has half a character" });
 }
 
 export const JobId = line(500).meta({ examples: ["3f0e6e9c-6d0c-4c5d-9d43-8a1f3f2b7c11"] });

@@ -18,6 +18,7 @@ import { loginPages } from "./login.ts";
 import { auditPages } from "./pages/audit.ts";
 import { chartPages } from "./pages/charts.ts";
 import { jobPages } from "./pages/jobs.ts";
+import { keyPages } from "./pages/keys.ts";
 import { overviewPages } from "./pages/overview.ts";
 import { rayPages } from "./pages/ray.ts";
 import { schedulePages } from "./pages/schedules.ts";
@@ -90,6 +91,7 @@ export const pageRouters = [
   taskPages,
   rayPages,
   chartPages,
+  keyPages,
   boardPages,
 ];
 

@@ -13,6 +13,8 @@ export const sections: readonly { path: string; name: string; role?: Role }[] = 
   { path: "/ray", name: "Ray" },
   { path: "/charts", name: "Charts" },
   { path: "/board", name: "Queues" },
+  { path: "/api/v1/docs", name: "API" },
+  { path: "/keys", name: "API keys", role: "admin" },
   { path: "/audit", name: "Audit log", role: "admin" },
 ];
 

@@ -100,6 +100,10 @@ test("expired jobs, old jobs and dead workers go", async () => {
     async () => (await broker.redis.hlen(broker.keys.workers)) === 0,
   );
   expect(done.get("expire")).toBe(1);
+  // The charts show both: what expired, and that queues were looked at.
+  await eventually("the queues were looked at", async () => (await client.history()).total.waiting !== null);
+  expect((await client.history({ task: "test.echo", queue: "default" })).total.expired).toBe(1);
+  expect((await client.history({ queue: "default" })).total.expired).toBe(1);
   expect(done.get("trim")).toBe(1);
   expect(done.get("forget-workers")).toBe(1);
 });

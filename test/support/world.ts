@@ -3,7 +3,6 @@ import { randomUUID } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { inject } from "vitest";
 import { type Client, type ClientOptions, createClient } from "#client";
@@ -19,6 +18,8 @@ import type { TaskSettings } from "../../src/task/context.ts";
 import type { QueueName } from "../../src/task/definition.ts";
 import { createWorker, type WorkerOptions } from "../../src/worker/worker.ts";
 import { type TestTasks, testCatalogue, testPrograms } from "./catalogue.ts";
+
+export { eventually } from "./eventually.ts";
 
 /** A test's own queues in the shared Redis, its own folders, and whatever it starts, all gone at the end. */
 export interface World {
@@ -82,8 +83,6 @@ export interface WorldOptions {
   redisUrl?: string;
   rayAddress?: string;
   client?: CommonClientOptions;
-  /** Whether the tasks lie in Redis as if a worker had run, for sides that have no catalogue. Default: yes. */
-  published?: boolean;
 }
 
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
@@ -203,21 +202,6 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       rmSync(programs, { recursive: true, force: true });
     },
   };
-}
-
-/** Looks until a condition holds; fails with what it waited for. */
-export async function eventually<T>(
-  what: string,
-  look: () => Promise<T | undefined | false> | T | undefined | false,
-  timeout = 30_000,
-): Promise<T> {
-  const deadline = Date.now() + timeout;
-  for (;;) {
-    const value = await look();
-    if (value !== undefined && value !== false) return value;
-    if (Date.now() > deadline) throw new Error(`waited ${timeout} ms in vain: ${what}`);
-    await sleep(25);
-  }
 }
 
 function taskSettings(folder: string): TaskSettings {

@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import express, { type Request, type RequestHandler, type Response, Router } from "express";
 import { errorCodes } from "../../core/errors.ts";
+import { protectFromForgery } from "../csrf.ts";
 import { requireLogin } from "../gate.ts";
 import { html, renderDocument } from "../html.ts";
 import type { DashboardParts } from "../parts.ts";
@@ -33,7 +34,7 @@ export function createDocs(
     response.type("json").send(await document());
   });
   // A person without a login is led to it.
-  router.get("/docs", ...login, requireLogin, showApi);
+  router.get("/docs", ...login, requireLogin, protectFromForgery, showApi);
   router.get("/docs/errors", ...login, requireLogin, showErrors);
   for (const [path, file] of Object.entries(files)) router.use(`/docs/${path}`, express.static(file));
   return router;
@@ -58,14 +59,17 @@ function showApi(_request: Request, response: Response): void {
       <meta name="color-scheme" content="light dark" />
       <meta name="csrf-token" content=${response.locals["csrfToken"] ?? ""} />
       <title>HTTP API · Lovage</title>
+      <link rel="icon" href="/assets/icon.svg" type="image/svg+xml" />
+      <script src="/assets/theme.js"></script>
       <link rel="stylesheet" href="docs/swagger-ui.css" />
+      <link rel="stylesheet" href="/assets/style.css" />
       <link rel="stylesheet" href="docs/look.css" />
       <script src="docs/swagger-ui-bundle.js" defer></script>
       <script src="docs/start.js" type="module"></script>
     </head>
-    <body>
+    <body class="api">
       <header class="back"><a href="/">Lovage</a> <a href="docs/errors">Error codes</a></header>
-      <main id="api"></main>
+      <div id="api" role="main"></div>
     </body>
   </html>`;
   response.type("html").send(renderDocument(page));
@@ -79,11 +83,14 @@ function showErrors(_request: Request, response: Response): void {
       <meta name="viewport" content="width=device-width, initial-scale=1" />
       <meta name="color-scheme" content="light dark" />
       <title>Error codes · Lovage</title>
+      <link rel="icon" href="/assets/icon.svg" type="image/svg+xml" />
+      <script src="/assets/theme.js"></script>
+      <link rel="stylesheet" href="/assets/style.css" />
       <link rel="stylesheet" href="look.css" />
     </head>
-    <body>
+    <body class="api">
       <header class="back"><a href="/">Lovage</a> <a href="../docs">HTTP API</a></header>
-      <main class="errors">
+      <div class="errors" role="main">
         <h1>Error codes</h1>
         <dl>
           ${Object.entries(errorCodes).map(
@@ -94,7 +101,7 @@ function showErrors(_request: Request, response: Response): void {
               </div>`,
           )}
         </dl>
-      </main>
+      </div>
     </body>
   </html>`;
   response.type("html").send(renderDocument(page));

@@ -21,6 +21,8 @@ export function createOpenApi(version: string, examples = enqueueExamples([])) {
     tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
     security: [{ key: [] }],
     components: {
+      // Named by the streams alone, whose data are texts to OpenAPI.
+      schemas: Object.fromEntries(streamShapes().map((shape) => [nameOf(shape), shape])),
       securitySchemes: {
         key: {
           type: "http",
@@ -87,8 +89,8 @@ function goodAnswers({ answer, pending, stream, status, scope, headers }: Operat
     stream === undefined
       ? { description: "It went well", ...(answer && { content: json(answer) }) }
       : {
-          description: `Server-sent events; \`data\` is JSON. ${Object.keys(stream).join(", ")}.`,
-          content: { "text/event-stream": { schema: z.string() } },
+          description: "Server-sent events",
+          content: { "text/event-stream": { schema: eventOf(stream) } },
         };
   return {
     [status]: { ...good, headers: answerHeaders },
@@ -96,6 +98,29 @@ function goodAnswers({ answer, pending, stream, status, scope, headers }: Operat
       202: { description: "It is not there yet", content: json(pending), headers: answerHeaders },
     }),
   };
+}
+
+function streamShapes(): z.ZodType[] {
+  const all = (Object.values(operations) as Operation[]).flatMap(({ stream = {} }) => Object.values(stream));
+  return [...new Set(all)];
+}
+
+function nameOf(shape: z.ZodType): string {
+  return shape.meta()?.id ?? "";
+}
+
+/** One event, as OpenAPI 3.2 has it: its data are a text that holds JSON. A failure in between is an event, too. */
+function eventOf(stream: NonNullable<Operation["stream"]>): z.ZodType {
+  const shapes = [...Object.values(stream).map(nameOf), "Problem"];
+  const contentSchema = { anyOf: shapes.map((name) => ({ $ref: `#/components/schemas/${name}` })) };
+  return z.looseObject({
+    event: z
+      .enum([...Object.keys(stream), "error"])
+      .optional()
+      .meta({ description: "Absent, which means `message`: what was asked for" }),
+    id: z.string().optional().meta({ description: "To go on from: `Last-Event-ID`" }),
+    data: z.string().meta({ override: { contentMediaType: "application/json", contentSchema } }),
+  });
 }
 
 /** What any operation may be answered, and what its own codes add. */

@@ -38,6 +38,8 @@ export function createApi(parts: ApiParts): Router {
     );
   }
   router.use(createDocs(parts, known, parts.session));
+  for (const { path } of Object.values(operations).filter(({ scope }) => scope === null))
+    router.all(path, answerOther);
   router.use(...known, answerOther);
   router.use(answerProblem(parts.logger));
   return router;
@@ -99,13 +101,18 @@ function encoded(
 }
 
 const templates = Object.values(operations).map(({ path, method }) => ({
+  path,
   method: method.toUpperCase(),
+  parameters: path.split("{").length - 1,
   form: new RegExp(`^${path.replaceAll(/\{\w+\}/g, "[^/]+")}$`),
 }));
 
 /** Tells a path that is none from a method that a path has not. */
 function answerOther(request: Request, response: Response): void {
-  const methods = new Set(templates.flatMap(({ method, form }) => (form.test(request.path) ? [method] : [])));
+  const fitting = templates.filter(({ form }) => form.test(request.path));
+  // A path that is written out goes before one with parameters.
+  const [best] = fitting.toSorted((one, other) => one.parameters - other.parameters);
+  const methods = new Set(fitting.flatMap(({ path, method }) => (path === best?.path ? [method] : [])));
   if (methods.size === 0) {
     throw new LovageError("NOT_FOUND", `there is nothing under ${request.originalUrl.split("?")[0]}`, {
       field: "path",

@@ -1,5 +1,9 @@
 // @ts-check
 // Shows the OpenAPI document. A login's own requests bring its token; an API key is entered under "Authorize".
+const { theme } = document.documentElement.dataset;
+const dark = theme === undefined ? matchMedia("(prefers-color-scheme: dark)").matches : theme === "dark";
+document.documentElement.classList.toggle("dark-mode", dark);
+
 const token = document.querySelector('meta[name="csrf-token"]')?.getAttribute("content") ?? "";
 
 // @ts-expect-error: the bundle's own global
