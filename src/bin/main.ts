@@ -1,7 +1,8 @@
 import { userInfo } from "node:os";
 import { runCli } from "../cli/index.ts";
-import { createClient } from "../client/index.ts";
-import { environmentSources, loadConfig } from "../config/index.ts";
+import { type Client, createClient } from "../client/index.ts";
+import { type Config, environmentSources, loadConfig } from "../config/index.ts";
+import type { TaskTypes } from "../task/catalogue.ts";
 import { openClusterDoor } from "./cluster-door.ts";
 import { version } from "./version.ts";
 
@@ -29,7 +30,7 @@ export async function main(argv: string[]): Promise<number> {
     stdout: process.stdout,
     stderr: process.stderr,
     signal: interrupted.signal,
-    openClient: () => createClient({ redis: config().redis }),
+    openClient: () => openClient(config()),
     openCluster: () => openClusterDoor(config()),
     openKeys: async () => (await import("./api-keys.ts")).openApiKeys(config()),
     user: () => userInfo().username,
@@ -40,6 +41,13 @@ export async function main(argv: string[]): Promise<number> {
     describeUser: async (user) => (await import("../dashboard/user-list.ts")).describeUser(user),
     runDev: async (options) => (await import("./dev.ts")).runDev(options),
   });
+}
+
+/** Over the HTTP API where there is one, else over Redis. */
+function openClient({ api, redis }: Config): Client<TaskTypes> {
+  const { url, key, insecure } = api;
+  if (url === undefined || key === undefined) return createClient({ redis });
+  return createClient({ url, apiKey: key, insecure });
 }
 
 /** A terminal gives whole lines unless it is told to give keys; Ctrl-C is then a key, too. */

@@ -58,6 +58,9 @@ export function addCancelMany(control: Command, run: Run): void {
     );
 }
 
+/** What would be said of the next job as well. */
+const hopeless = new Set(["REDIS_UNAVAILABLE", "API_UNAVAILABLE", "UNAUTHENTICATED", "FORBIDDEN"]);
+
 async function cancelByIds(
   control: Client<TaskTypes>["control"],
   ids: readonly string[],
@@ -75,7 +78,7 @@ async function cancelByIds(
       jobs.push({ id, outcome: await control.cancel(id, { reason, ...(of && { queue: of }) }) });
     } catch (error) {
       const { code, message } = toCoded(error);
-      if (code === "REDIS_UNAVAILABLE") throw error;
+      if (hopeless.has(code)) throw error;
       jobs.push({ id, outcome: "error" as const, error: { code, message } });
     }
   }

@@ -11,6 +11,7 @@ export interface ErrorDocument {
 
 /** Hints for errors of rooms that know nothing of the command line. */
 const hints: Record<string, string> = {
+  API_UNAVAILABLE: "is the dashboard up, and LOVAGE_URL right?",
   RAY_UNAVAILABLE: "is the cluster up, and RAY_ADDRESS right? `lovage dev` starts one on this machine",
   RAY_TIMEOUT: "the cluster is slow or unreachable; RAY_ADDRESS names it",
   RAY_UNAUTHORIZED: "set RAY_AUTH_TOKEN to the cluster's token",

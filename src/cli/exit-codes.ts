@@ -20,7 +20,8 @@ Exit codes:
     3 timeout: the wait was over before the job; the job goes on
   130 interrupted by Ctrl-C; a job that was waited for goes on
 
-Settings come from the environment and .env; .env.example explains each.`;
+Settings come from the environment and .env; .env.example explains each. With LOVAGE_URL and LOVAGE_API_KEY
+commands for callers and operators use a dashboard's HTTP API; processes, and what reads the cluster, do not.`;
 
 const usageCodes = new Set([
   "USAGE",

@@ -1,27 +1,20 @@
-import { findQueue } from "../queue/broker.ts";
 import type { EnqueueOptions } from "../queue/enqueue-options.ts";
-import { readFeed } from "../queue/event-feed.ts";
-import { readHistory } from "../queue/history.ts";
 import type { History, HistoryQuery } from "../queue/history-view.ts";
 import type { EventCursor, LiveEvent } from "../queue/live-event.ts";
-import { forgetJob } from "../queue/removal.ts";
-import { readSnapshot } from "../queue/snapshot.ts";
-import { readWorkflowTree, type TreeOptions, type WorkflowNode } from "../queue/workflow-tree.ts";
-import { canvas } from "../task/builtin.ts";
+import type { TreeOptions, WorkflowNode } from "../queue/workflow-tree.ts";
 import type { Canvas } from "../task/canvas.ts";
 import type { TaskManifest, TaskTypes } from "../task/catalogue.ts";
-import { type QueueName, queueNames } from "../task/definition.ts";
-import { type ClientOptions, createConnection, handleOf } from "./connection.ts";
-import { type Control, createControl } from "./control.ts";
+import { type QueueName, queueNames } from "../task/queue-names.ts";
+import type { Backend, PlacedJob } from "./backend.ts";
+import type { PlainCall } from "./calls.ts";
+import { type Control, controlMethods } from "./control.ts";
 import { createDeadLetters, type DeadLetters } from "./dead-letters.ts";
-import { checkCanvas } from "./directory.ts";
-import { enqueueAll } from "./enqueuing.ts";
-import type { JobHandle } from "./handle.ts";
-import { createInspect, type Inspect } from "./inspect.ts";
+import { createHandle, type JobHandle } from "./handle.ts";
+import { type Inspect, inspectMethods } from "./inspect.ts";
 import { endable } from "./iteration.ts";
-import { createReach } from "./reach.ts";
 import { createSchedules, type Schedules } from "./schedules.ts";
 import { createSearch, type Search } from "./search.ts";
+import { through } from "./through.ts";
 
 /** One call for {@link Client.enqueueMany}. */
 export type Call<Tasks extends TaskTypes, Name extends keyof Tasks = keyof Tasks> = {
@@ -34,7 +27,7 @@ export interface Client<Tasks extends TaskTypes> {
    * Puts a job into its task's queue; resolves when Redis has it, to the job that really exists: with an idempotency or a
    * deduplication key that may be an earlier one. Calls of one tick share their round trip.
    * @throws LovageError `TASK_UNKNOWN`, `INPUT_INVALID`, `DATA_TOO_LARGE`, `IDEMPOTENCY_CONFLICT`, `NOT_DURABLE`;
-   * `REDIS_UNAVAILABLE` within the client's timeout: its hint says when the job may have been made all the same
+   * `REDIS_UNAVAILABLE` (over HTTP also `API_UNAVAILABLE`) within the client's timeout: its hint says when the job may have been made all the same
    */
   enqueue<Name extends keyof Tasks & string>(
     task: Name,
@@ -60,7 +53,7 @@ export interface Client<Tasks extends TaskTypes> {
   forget(id: string, options?: { queue?: string }): Promise<void>;
   /**
    * What happens to all jobs, from now on or from an event's `cursor` on; ends with `break`, `return()` or the client.
-   * However many iterate, each queue is read once. Survives a restart of Redis.
+   * However many iterate, each queue is read once. Survives a restart of Redis, and of the API.
    * @param options.queues default: all
    * @throws LovageError `INPUT_INVALID` for a cursor that is none, `REDIS_UNAVAILABLE` when there is no Redis at the start
    */
@@ -95,59 +88,47 @@ export interface Client<Tasks extends TaskTypes> {
   close(): Promise<void>;
 }
 
-/**
- * Makes a client. It connects at its first call.
- * @example
- * const client = createClient<Tasks>({ redis: "redis://:secret@127.0.0.1:6380" });
- * const job = await client.enqueue("tasks.simple_tasks.ping", {});
- * console.log(await job.result({ timeout: "10s" }));
- * await client.close();
- */
-export function createClient<Tasks extends TaskTypes>(options: ClientOptions): Client<Tasks> {
-  const connection = createConnection(options);
-  const { bounded } = connection;
-  const reach = createReach(connection);
+/** A client of whatever backend is opened at its first call. */
+export function createClientOver<Tasks extends TaskTypes>(open: () => Promise<Backend>): Client<Tasks> {
+  let opened: Promise<Backend> | undefined;
+  const backend = () => {
+    opened ??= open();
+    return opened;
+  };
 
   return {
-    async enqueue(task, input, callOptions) {
-      const [handle] = await enqueueAll(await connection.parts(), [toCall(task, input, callOptions)]);
-      return handle as JobHandle<never>;
+    async enqueue(task, input, options) {
+      const { enqueue, jobs } = await backend();
+      const call: PlainCall = options === undefined ? { task, input } : { task, input, options };
+      const [placed] = await enqueue([call]);
+      return createHandle(jobs, placed as PlacedJob);
     },
-    async start(composition, callOptions) {
-      const parts = await connection.parts();
-      await parts.inTime(checkCanvas(parts.directory, composition));
-      const [handle] = await enqueueAll(parts, [toCall(canvas.name, composition, callOptions)]);
-      return handle as JobHandle<never>;
+    async start(composition, options) {
+      const { start, jobs } = await backend();
+      return createHandle(jobs, await start(composition, options));
     },
-    enqueueMany: async (calls) => enqueueAll(await connection.parts(), calls as readonly Call<TaskTypes>[]),
-    get: (id, { queue: given } = {}) =>
-      bounded(async (parts) => {
-        const queue = given ?? (await findQueue(parts.broker, id));
-        const { task } = await readSnapshot(parts.broker, queue, id);
-        return handleOf(parts, { id, task, queue });
-      }),
-    forget: (id, { queue } = {}) =>
-      bounded(async ({ broker }) => forgetJob(broker, { id, queue: queue ?? (await findQueue(broker, id)) })),
+    async enqueueMany(calls) {
+      const { enqueue, jobs } = await backend();
+      const placed = await enqueue(calls as readonly PlainCall[]);
+      return placed.map((job) => createHandle(jobs, job));
+    },
+    async get(id, { queue } = {}) {
+      const { find, jobs } = await backend();
+      return createHandle(jobs, await find(id, queue));
+    },
+    forget: async (id, { queue } = {}) => (await backend()).forget(id, queue),
     events: ({ queues = queueNames, since } = {}) =>
       endable(async function* (over) {
-        const { broker, reader } = await connection.parts();
-        yield* readFeed(broker, reader, { queues, since }, over);
+        yield* (await backend()).events({ queues, since }, over);
       }),
-    deadLetters: createDeadLetters(connection),
-    schedules: createSchedules(connection),
-    search: createSearch(reach),
-    workflow: (id, { queue, ...treeOptions } = {}) =>
-      bounded(async ({ broker }) =>
-        readWorkflowTree(broker, queue ?? (await findQueue(broker, id)), id, treeOptions),
-      ),
-    tasks: () => bounded((parts) => parts.directory.list()),
-    history: (query) => bounded(({ broker }) => readHistory(broker, query)),
-    inspect: createInspect(reach),
-    control: createControl(reach),
-    close: connection.close,
+    deadLetters: createDeadLetters(backend),
+    schedules: createSchedules(backend),
+    search: createSearch(backend),
+    workflow: async (id, { queue, ...options } = {}) => (await backend()).workflow(id, queue, options),
+    tasks: async () => (await backend()).tasks(),
+    history: async (query) => (await backend()).history(query),
+    inspect: through(inspectMethods, async () => (await backend()).inspect),
+    control: through(controlMethods, async () => (await backend()).control),
+    close: async () => (await opened)?.close(),
   };
-}
-
-function toCall(task: string, input: unknown, options: EnqueueOptions | undefined): Call<TaskTypes> {
-  return options === undefined ? { task, input } : { task, input, options };
 }

@@ -1,22 +1,9 @@
-import { LovageError, toLovageError } from "../core/errors.ts";
-import { findQueue } from "../queue/broker.ts";
-import { type DeadLetterFilter, walkDeadLetters } from "../queue/dead-letters.ts";
-import type { JobPlace } from "../queue/idempotency.ts";
-import { forgetJob } from "../queue/removal.ts";
-import {
-  claimReplay,
-  noteReplayed,
-  prepareReplay,
-  queueOfReplay,
-  type ReplayOptions,
-  readDeadCall,
-  readDeadLetter,
-} from "../queue/replay.ts";
+import { type LovageError, toLovageError } from "../core/errors.ts";
+import type { DeadLetterFilter } from "../queue/dead-letters.ts";
+import type { ReplayOptions } from "../queue/replay.ts";
 import type { JobSnapshot } from "../queue/snapshot.ts";
-import { type ClientParts, type Connection, handleOf } from "./connection.ts";
-import { checkInput } from "./directory.ts";
-import { checkContinuations } from "./enqueuing.ts";
-import type { JobHandle } from "./handle.ts";
+import type { Backend, PlacedJob } from "./backend.ts";
+import { createHandle, type JobHandle } from "./handle.ts";
 
 /** One page of the dead letters. */
 export interface DeadLetterPage {
@@ -76,72 +63,42 @@ export interface DeadLetters {
   discard(id: string, options?: { queue?: string }): Promise<void>;
 }
 
+/** What a replay was asked for; an input of undefined is one, where the field is there. */
+export interface AskedReplay {
+  input?: unknown;
+  options?: ReplayOptions;
+  again?: boolean;
+}
+
+/** Dead letters as a backend has them. */
+export interface DeadLetterAccess extends Pick<DeadLetters, "list" | "get" | "discard"> {
+  replay(id: string, queue: string | undefined, asked: AskedReplay): Promise<PlacedJob>;
+  /** Replays one whose snapshot was read just now. */
+  replayRead(dead: JobSnapshot, asked: AskedReplay): Promise<PlacedJob>;
+  /** All that fit, the newest first. */
+  walk(filter: DeadLetterFilter): AsyncGenerator<JobSnapshot, void, undefined>;
+}
+
 /** How many jobs are replayed at once. */
 const atOnce = 50;
 
-const mostInPage = 1000;
-
-export function createDeadLetters({ bounded, parts }: Connection): DeadLetters {
-  async function replay(
-    ready: ClientParts,
-    dead: JobPlace & { task: string },
-    { again = false, options = {}, ...asked }: { input?: unknown; options?: ReplayOptions; again?: boolean },
-  ): Promise<JobHandle> {
-    const { broker, directory, inTime, sender, timeout } = ready;
-    const until = Date.now() + timeout;
-    const entry = await inTime(directory.get(dead.task));
-    await checkContinuations(ready, options);
-    const found = await inTime(readDeadCall(broker, dead, "input" in asked));
-    const input = checkInput(entry, "input" in asked ? asked.input : found.call.input);
-    const queue = queueOfReplay(dead, entry, options);
-    // Refuses bad options before anything is claimed.
-    const draft = (place: JobPlace) =>
-      prepareReplay(found, entry, { input, options, place, replayOf: dead.id });
-    draft({ id: dead.id, queue });
-    const claim = await inTime(claimReplay(broker, dead, { input, queue, again }));
-    if (!claim.made) {
-      await sender.send([draft(claim)], Math.max(0, until - Date.now()));
-      await inTime(noteReplayed(broker, dead, claim.record));
-    }
-    return handleOf(ready, { id: claim.id, queue: claim.queue, task: dead.task });
-  }
-
-  async function find(ready: ClientParts, id: string, given: string | undefined): Promise<JobSnapshot> {
-    const queue = given ?? (await findQueue(ready.broker, id));
-    return readDeadLetter(ready.broker, { queue, id });
-  }
+export function createDeadLetters(backend: () => Promise<Backend>): DeadLetters {
+  const access = async () => (await backend()).deadLetters;
 
   return {
-    list: ({ limit = 50, cursor, ...filter } = {}) =>
-      bounded(async ({ broker }) => {
-        if (!Number.isInteger(limit) || limit < 1 || limit > mostInPage) {
-          throw new LovageError("INPUT_INVALID", `limit is ${limit}`, {
-            field: "limit",
-            value: limit,
-            hint: `use a whole number from 1 to ${mostInPage}`,
-          });
-        }
-        const jobs: JobSnapshot[] = [];
-        let last: string | undefined;
-        for await (const found of walkDeadLetters(broker, filter, cursor)) {
-          if (jobs.length === limit) return { jobs, cursor: last };
-          jobs.push(found.snapshot);
-          last = found.cursor;
-        }
-        return { jobs, cursor: undefined };
-      }),
-    get: (id, { queue } = {}) => bounded((ready) => find(ready, id, queue)),
+    list: async (options) => (await access()).list(options),
+    get: async (id, options) => (await access()).get(id, options),
     async replay(id, { queue, ...asked } = {}) {
-      const ready = await parts();
-      return replay(ready, await ready.inTime(find(ready, id, queue)), asked);
+      const { deadLetters, jobs } = await backend();
+      return createHandle(jobs, await deadLetters.replay(id, queue, asked));
     },
     async replayMany(filter, { input, onProgress, dryRun = false, again = false, options } = {}) {
-      const ready = await parts();
+      const { replayRead, walk } = await access();
       const counts: ReplayCounts = { matched: 0, replayed: 0, skipped: 0, failed: [] };
       const one = async (job: JobSnapshot) => {
         try {
           const edited = input && { input: input(job.input, job) };
-          if (!dryRun) await replay(ready, job, { again, ...edited, ...(options && { options }) });
+          if (!dryRun) await replayRead(job, { again, ...edited, ...(options && { options }) });
           counts.replayed += 1;
         } catch (error) {
           counts.failed.push({ id: job.id, queue: job.queue, error: toLovageError(error) });
@@ -154,23 +111,15 @@ export function createDeadLetters({ bounded, parts }: Connection): DeadLetters {
         onProgress?.(counts);
       };
       // What fails again meanwhile is left for another time.
-      const walk = walkDeadLetters(ready.broker, { ...filter, until: filter.until ?? new Date() });
-      for (;;) {
-        const next = await ready.inTime(walk.next());
-        if (next.done === true) break;
-        const { snapshot } = next.value;
+      for await (const job of walk({ ...filter, until: filter.until ?? new Date() })) {
         counts.matched += 1;
-        if (snapshot.replayedBy !== undefined && !again) counts.skipped += 1;
-        else some.push(snapshot);
+        if (job.replayedBy !== undefined && !again) counts.skipped += 1;
+        else some.push(job);
         if (some.length === atOnce) await replaySome();
       }
       await replaySome();
       return counts;
     },
-    discard: (id, { queue } = {}) =>
-      bounded(async (ready) => {
-        const dead = await find(ready, id, queue);
-        await forgetJob(ready.broker, dead);
-      }),
+    discard: async (id, options) => (await access()).discard(id, options),
   };
 }

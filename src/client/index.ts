@@ -49,11 +49,12 @@ export {
 } from "../task/canvas.ts";
 export type { EnqueueHooks, OutgoingCall } from "../task/hooks.ts";
 export type { ScheduleOptions } from "../task/schedule.ts";
-export { type Call, type Client, createClient } from "./client.ts";
-export type { ClientOptions } from "./connection.ts";
+export type { Call, Client } from "./client.ts";
 export type { Control, LimitSwitch, WorkerQueueOptions } from "./control.ts";
+export { createClient } from "./create.ts";
 export type { DeadLetterPage, DeadLetters, ReplayCounts } from "./dead-letters.ts";
 export type { JobHandle } from "./handle.ts";
 export type { Inspect, ListOptions } from "./inspect.ts";
+export type { ClientOptions, HttpClientOptions, RedisClientOptions } from "./options.ts";
 export type { BackfilledTime, Schedules } from "./schedules.ts";
 export type { Search, SearchOptions } from "./search.ts";

@@ -1,12 +1,10 @@
-import type { Answers, Asker, AskOptions } from "../queue/control.ts";
+import type { Answers, AskOptions } from "../queue/control.ts";
 import type { ControlAnswers } from "../queue/control-commands.ts";
-import { createInspector } from "../queue/inspector.ts";
-import { type ListedJob, nextJobs, type OpenState, queuesOf } from "../queue/queue-jobs.ts";
-import { type QueueOverview, readQueues } from "../queue/queue-overview.ts";
-import { readWorkers, type WorkerView } from "../queue/workers.ts";
+import type { ListedJob } from "../queue/queue-jobs.ts";
+import type { QueueOverview } from "../queue/queue-overview.ts";
+import type { WorkerView } from "../queue/workers.ts";
 import type { BrokerOperations } from "../task/context.ts";
 import type { QueueName } from "../task/definition.ts";
-import type { Reach } from "./reach.ts";
 
 /** Which jobs of a list are wanted. */
 export interface ListOptions {
@@ -37,38 +35,16 @@ export interface Inspect extends Pick<BrokerOperations, "redis"> {
   reserved(options?: ListOptions): Promise<ListedJob[]>;
 }
 
-export function createInspect({ bounded, ask }: Reach): Inspect {
-  const asks =
-    <
-      C extends Parameters<Asker["ask"]>[0] &
-        ("ping" | "active" | "registered" | "stats" | "conf" | "report"),
-    >(
-      command: C,
-    ) =>
-    (options?: AskOptions) =>
-      ask(command, {} as never, options);
-
-  function list(state: OpenState, { queue, limit = 20 }: ListOptions = {}): Promise<ListedJob[]> {
-    return bounded(async ({ broker }) => {
-      const lists = await Promise.all(queuesOf(queue).map((name) => nextJobs(broker, name, state, limit)));
-      return lists.flat();
-    });
-  }
-
-  return {
-    redis: () => bounded(({ broker }) => createInspector(broker).redis()),
-    queues: () => bounded(({ broker }) => readQueues(broker)),
-    workers: () => bounded(({ broker }) => readWorkers(broker)),
-    ping: asks("ping"),
-    active: asks("active"),
-    registered: asks("registered"),
-    stats: asks("stats"),
-    conf: asks("conf"),
-    report: asks("report"),
-    scheduled: async (options) => {
-      const jobs = await list("scheduled", options);
-      return jobs.sort((a, b) => Number(a.at) - Number(b.at));
-    },
-    reserved: (options) => list("waiting", options),
-  };
-}
+export const inspectMethods = {
+  redis: true,
+  queues: true,
+  workers: true,
+  ping: true,
+  active: true,
+  registered: true,
+  stats: true,
+  conf: true,
+  report: true,
+  scheduled: true,
+  reserved: true,
+} satisfies Record<keyof Inspect, true>;

@@ -2,10 +2,9 @@ import { LovageError } from "../core/errors.ts";
 import { jobStates } from "../core/states.ts";
 import { suggestion } from "../core/suggestion.ts";
 import type { JobPage, JobQuery } from "../queue/found-job.ts";
-import { searchJobs } from "../queue/job-search.ts";
 import { refuseUnknown } from "../task/call-options.ts";
-import { queueNames } from "../task/definition.ts";
-import type { Reach } from "./reach.ts";
+import { queueNames } from "../task/queue-names.ts";
+import type { Backend } from "./backend.ts";
 
 export interface SearchOptions {
   /** How many jobs a part has at most; 1 to 1000, default 50. */
@@ -33,14 +32,14 @@ const queryFields = {
 const mostInPart = 1000;
 const longestText = 1000;
 
-export function createSearch({ bounded }: Reach): Search {
+export function createSearch(backend: () => Promise<Backend>): Search {
   return async (query = {}, options = {}) => {
     checkQuery(query);
     refuseUnknown(options, { limit: true, cursor: true });
     const { limit = 50, cursor } = options;
     if (!Number.isInteger(limit) || limit < 1 || limit > mostInPart)
       throw refused("limit", limit, `use a whole number from 1 to ${mostInPart}`);
-    return bounded(({ broker }) => searchJobs(broker, withoutEmpty(query), { limit, cursor }));
+    return (await backend()).search(withoutEmpty(query), { limit, cursor });
   };
 }
 

@@ -17,6 +17,12 @@ export interface Config {
     readonly ca: string | undefined;
     readonly prefix: string;
   };
+  /** The HTTP API that the command line uses; no URL: it uses Redis. */
+  readonly api: {
+    readonly url: string | undefined;
+    readonly key: string | undefined;
+    readonly insecure: boolean;
+  };
   readonly ray: {
     readonly address: string;
     readonly token: string | undefined;
@@ -123,6 +129,8 @@ export function loadConfig(sources: readonly EnvironmentSource[]): Config {
     pip: readFile("RAY_PIP_FILE"),
     users: readFile("DASHBOARD_USERS_FILE"),
   };
+  if ((values["LOVAGE_URL"] === undefined) !== (values["LOVAGE_API_KEY"] === undefined))
+    faults.push("LOVAGE_URL and LOVAGE_API_KEY belong together: set both, or neither to use Redis");
   if (faults.length > 0) {
     const heading =
       faults.length === 1 ? "the configuration has a fault" : `the configuration has ${faults.length} faults`;
@@ -175,6 +183,7 @@ function assemble(values: Values, files: Files): Config {
       ca: files.redisCa,
       prefix: values.REDIS_PREFIX,
     },
+    api: { url: values.LOVAGE_URL, key: values.LOVAGE_API_KEY, insecure: values.LOVAGE_INSECURE },
     ray: {
       address: values.RAY_ADDRESS,
       token: values.RAY_AUTH_TOKEN,

@@ -7,7 +7,7 @@ const secret = "(secret)";
  * Redis' URL its address is left. Certificates are named, not printed.
  */
 export function publicConfig(config: Config): Record<string, unknown> {
-  const { redis, ray, notify, dashboard, tracing } = config;
+  const { redis, api, ray, notify, dashboard, tracing } = config;
   const shown = {
     ...config,
     redis: {
@@ -16,6 +16,7 @@ export function publicConfig(config: Config): Record<string, unknown> {
       password: masked(redis.password),
       ca: redis.ca && "(a certificate)",
     },
+    api: { ...api, key: masked(api.key) },
     ray: { ...ray, token: masked(ray.token), ca: ray.ca && "(a certificate)" },
     notify: { ...notify, webhookUrl: masked(notify.webhookUrl), smtpUrl: masked(notify.smtpUrl) },
     dashboard: { ...dashboard, password: masked(dashboard.password), users: masked(dashboard.users) },

@@ -94,6 +94,18 @@ export const variables = {
     "What every key in Redis begins with; another one is another world",
   ),
 
+  LOVAGE_URL: variable(
+    optional(url("http", "https")),
+    "",
+    "A dashboard whose HTTP API the commands for callers and operators use instead of Redis",
+  ),
+  LOVAGE_API_KEY: variable(optional(string), "", "The API key for LOVAGE_URL", true),
+  LOVAGE_INSECURE: variable(
+    flag,
+    "false",
+    "Let the API key travel over plain http to another machine, on a network that is trusted",
+  ),
+
   RAY_ADDRESS: variable(
     url("http", "https"),
     "http://127.0.0.1:8265",

@@ -49,6 +49,10 @@ const startOptions = {
     .union([Duration, Moment])
     .optional()
     .meta({ description: "Not started later than so long from now, or than this moment" }),
+  headers: z
+    .record(z.string().max(200), z.string())
+    .optional()
+    .meta({ description: "What its run finds with the job, such as a trace's context; up to 8 KiB of JSON" }),
   ignoreResult: z.boolean().optional(),
   confirm: z.enum(["memory", "disk"]).optional(),
 };

@@ -9,23 +9,23 @@ const Quantiles = z.object({ p50: Milliseconds, p95: Milliseconds, p99: Millisec
   description: "Milliseconds below which so much of the jobs stayed; null where there was none",
 });
 
+const happened = {
+  completed: z.number(),
+  failed: z.number(),
+  retried: z.number(),
+  cancelled: z.number(),
+  expired: z.number(),
+  wait: Quantiles,
+  run: Quantiles,
+  waiting: z.number().nullable(),
+  backlogAge: Milliseconds,
+};
+
 export const History = z
   .object({
     step: z.number().meta({ description: "Milliseconds of a step" }),
-    points: z.array(
-      z.object({
-        at: Moment,
-        completed: z.number(),
-        failed: z.number(),
-        retried: z.number(),
-        cancelled: z.number(),
-        expired: z.number(),
-        wait: Quantiles,
-        run: Quantiles,
-        waiting: z.number().nullable(),
-        backlogAge: Milliseconds,
-      }),
-    ),
+    points: z.array(z.object({ at: Moment, ...happened })),
+    total: z.object(happened).meta({ description: "The whole span in one" }),
   })
   .meta({ id: "History" });
 

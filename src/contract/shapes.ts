@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { toMilliseconds } from "../core/durations.ts";
 import { jobStates } from "../core/states.ts";
-import { queueNames } from "../task/definition.ts";
+import { queueNames } from "../task/queue-names.ts";
 
 /** How a codec is shown in the OpenAPI document: as what travels. */
 export function shownAs(shown: Readonly<Record<string, unknown>>) {

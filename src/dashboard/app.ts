@@ -22,6 +22,7 @@ import { keyPages } from "./pages/keys.ts";
 import { overviewPages } from "./pages/overview.ts";
 import { rayPages } from "./pages/ray.ts";
 import { schedulePages } from "./pages/schedules.ts";
+import { taskPages } from "./pages/tasks.ts";
 import { workerPages } from "./pages/workers.ts";
 import { workflowPages } from "./pages/workflows.ts";
 import { keepNothing, securityHeaders } from "./security-headers.ts";
@@ -85,6 +86,7 @@ export const pageRouters = [
   workflowPages,
   schedulePages,
   workerPages,
+  taskPages,
   rayPages,
   chartPages,
   keyPages,

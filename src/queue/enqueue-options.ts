@@ -3,10 +3,11 @@ import { type Duration, toMilliseconds } from "../core/durations.ts";
 import { LovageError } from "../core/errors.ts";
 import { type CallOptions, callOptionNames, refuseUnknown } from "../task/call-options.ts";
 import type { CallMeta, Continuation } from "../task/codec.ts";
-import { queueNames } from "../task/definition.ts";
+import { maxHeaderBytes } from "../task/enqueue-hooks.ts";
 import { readTimeLimits } from "../task/limits.ts";
+import { queueNames } from "../task/queue-names.ts";
 import { type Deduplication, readDeduplication } from "./deduplication.ts";
-import { sizeOf } from "./size.ts";
+import { checkSize } from "./size.ts";
 
 /** What a call may ask for besides its input. */
 export interface EnqueueOptions extends Omit<CallOptions, "expires"> {
@@ -24,6 +25,8 @@ export interface EnqueueOptions extends Omit<CallOptions, "expires"> {
   idempotencyKey?: string | { key: string; lifetime?: Duration };
   /** What becomes of the call while another of the same task and key has not ended. */
   deduplication?: Deduplication;
+  /** What its run finds in `context.job.headers`, such as a trace's context; hooks may add to it. Up to 8 KiB of JSON. */
+  headers?: Readonly<Record<string, string>>;
   /** Checks the result and drops it. */
   ignoreResult?: boolean;
   /**
@@ -42,6 +45,7 @@ const optionNames = {
   at: true,
   idempotencyKey: true,
   deduplication: true,
+  headers: true,
   ignoreResult: true,
   confirm: true,
 } satisfies Record<keyof EnqueueOptions, true>;
@@ -66,10 +70,11 @@ export function readJobOptions(task: string, options: EnqueueOptions): JobsOptio
 
 /** What the worker must know of the call. @throws LovageError `INPUT_INVALID` */
 export function readCallMeta(options: EnqueueOptions): CallMeta {
-  const { expires, tags, metadata, ignoreResult, onSuccess, onFailure } = options;
+  const { expires, tags, metadata, headers, ignoreResult, onSuccess, onFailure } = options;
   const { soft, hard } = readTimeLimits(options);
   if (tags !== undefined) checkTags(tags);
   if (metadata !== undefined) checkMetadata(metadata);
+  if (headers !== undefined) checkHeaders(headers);
   if (onSuccess !== undefined) checkContinuation("onSuccess", onSuccess);
   if (onFailure !== undefined) checkContinuation("onFailure", onFailure);
   return {
@@ -79,10 +84,28 @@ export function readCallMeta(options: EnqueueOptions): CallMeta {
     ...(options.backoff !== undefined && { backoff: readBackoff(options.backoff, options.maxBackoff) }),
     ...(tags !== undefined && { tags: [...tags] }),
     ...(metadata !== undefined && { metadata: { ...metadata } }),
+    ...(headers !== undefined && { headers: { ...headers } }),
     ...(ignoreResult === true && { ignoreResult }),
     ...(onSuccess !== undefined && { onSuccess }),
     ...(onFailure !== undefined && { onFailure }),
   };
+}
+
+/** @throws LovageError `INPUT_INVALID` */
+export function readIdempotencyKey(asked: NonNullable<EnqueueOptions["idempotencyKey"]>): {
+  key: string;
+  /** Milliseconds. */
+  lifetime: number;
+} {
+  const { key, lifetime = "1d" } = typeof asked === "string" ? { key: asked } : asked;
+  if (typeof key !== "string" || key.length < 1 || key.length > 500) {
+    throw new LovageError("INPUT_INVALID", "the idempotencyKey is no text of 1 to 500 characters", {
+      field: "idempotencyKey",
+      value: key,
+      hint: "use what names the call on the caller's side, such as an order's number",
+    });
+  }
+  return { key, lifetime: Math.max(1, Math.ceil(toMilliseconds(lifetime, "idempotencyKey.lifetime"))) };
 }
 
 function readDelay({ delay, at }: EnqueueOptions): number | undefined {
@@ -114,9 +137,18 @@ function checkTags(tags: readonly string[]): void {
 }
 
 function checkMetadata(metadata: Readonly<Record<string, unknown>>): void {
-  if (typeof metadata !== "object" || metadata === null || Array.isArray(metadata))
-    throw refused("metadata", metadata, "use an object");
-  sizeOf(metadata, "metadata", maxMetadataBytes, "keep what is larger elsewhere, and its place here");
+  if (!isRecord(metadata)) throw refused("metadata", metadata, "use an object");
+  checkSize(metadata, "metadata", maxMetadataBytes, "keep what is larger elsewhere, and its place here");
+}
+
+function checkHeaders(headers: Readonly<Record<string, string>>): void {
+  const fit = isRecord(headers) && Object.values(headers).every((value) => typeof value === "string");
+  if (!fit) throw refused("headers", headers, "use an object of texts");
+  checkSize(headers, "headers", maxHeaderBytes, "put what is larger into the input");
+}
+
+function isRecord(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function checkContinuation(field: string, { task, into }: Continuation): void {

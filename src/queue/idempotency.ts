@@ -1,7 +1,6 @@
 import { fingerprint } from "../core/canonical-json.ts";
-import { toMilliseconds } from "../core/durations.ts";
 import { LovageError } from "../core/errors.ts";
-import type { EnqueueOptions } from "./enqueue-options.ts";
+import { type EnqueueOptions, readIdempotencyKey } from "./enqueue-options.ts";
 import type { EnqueueScripts } from "./enqueue-scripts.ts";
 import type { Keys } from "./keys.ts";
 import type { PreparedJob } from "./producer.ts";
@@ -34,16 +33,7 @@ export function readIdempotency(
   asked: NonNullable<EnqueueOptions["idempotencyKey"]>,
   input: unknown,
 ): Idempotency {
-  const { key, lifetime = "1d" } = typeof asked === "string" ? { key: asked } : asked;
-  if (typeof key !== "string" || key.length < 1 || key.length > 500) {
-    throw new LovageError("INPUT_INVALID", "the idempotencyKey is no text of 1 to 500 characters", {
-      field: "idempotencyKey",
-      value: key,
-      hint: "use what names the call on the caller's side, such as an order's number",
-    });
-  }
-  const milliseconds = Math.ceil(toMilliseconds(lifetime, "idempotencyKey.lifetime"));
-  return { key, lifetime: Math.max(1, milliseconds), hash: fingerprint(input) };
+  return { ...readIdempotencyKey(asked), hash: fingerprint(input) };
 }
 
 /**

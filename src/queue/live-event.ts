@@ -59,7 +59,8 @@ export function needsLook({ fields }: StreamEntry, previous: StreamEntry | undef
 }
 
 /** The change that an entry tells of; undefined for what is about the queue or BullMQ's own. */
-export function toChange({ fields }: StreamEntry, { failedBefore }: EntryFacts): Change | undefined {
+export function toChange({ id, fields }: StreamEntry, { failedBefore }: EntryFacts): Change | undefined {
+  const until = new Date(Number(fields["delay"]));
   switch (fields["event"]) {
     case "added":
       return { type: "enqueued" };
@@ -70,7 +71,7 @@ export function toChange({ fields }: StreamEntry, { failedBefore }: EntryFacts):
     case "removed":
       return { type: fields["event"] };
     case "delayed":
-      return { type: failedBefore ? "retrying" : "scheduled", until: new Date(Number(fields["delay"])) };
+      return { type: failedBefore ? "retrying" : "scheduled", until: isMoment(until) ? until : timeOf(id) };
     case "progress":
       return { type: "progress", progress: toProgress(parseJson(fields["data"] ?? "")) };
     case "completed":
@@ -85,6 +86,11 @@ export function toChange({ fields }: StreamEntry, { failedBefore }: EntryFacts):
 /** The time at which an entry was written. */
 export function timeOf(position: string): Date {
   return new Date(Number(position.split("-")[0]));
+}
+
+/** Others may have written the entry. */
+function isMoment(date: Date): boolean {
+  return !Number.isNaN(date.getTime());
 }
 
 /** The worker writes the code in front of the reason; BullMQ's own reasons have none. */

@@ -8,7 +8,7 @@ import { deafToSoftLimit } from "../task/limits.ts";
 import { type EnqueueOptions, readCallMeta, readJobOptions } from "./enqueue-options.ts";
 import { type Idempotency, readIdempotency } from "./idempotency.ts";
 import type { Queues } from "./queues.ts";
-import { sizeOf } from "./size.ts";
+import { checkSize } from "./size.ts";
 
 /** The part of a task that enqueuing needs. */
 export interface Target {
@@ -43,7 +43,7 @@ export function prepareJob(
   options: EnqueueOptions = {},
   derivedId?: string,
 ): PreparedJob {
-  sizeOf(input, "input", maxInputBytes, "write it to a file and pass the file's path");
+  checkSize(input, "input", maxInputBytes, "write it to a file and pass the file's path");
   if (options.id !== undefined) checkId(options.id);
   if (target.kind === "ray" && options.softTimeLimit !== undefined)
     throw deafToSoftLimit(options.softTimeLimit);

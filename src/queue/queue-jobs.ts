@@ -1,6 +1,6 @@
 import { parseJson } from "../core/json.ts";
 import type { Call } from "../task/codec.ts";
-import { type QueueName, queueNames } from "../task/definition.ts";
+import { type QueueName, queueNames } from "../task/queue-names.ts";
 import type { Broker } from "./broker.ts";
 import { jobFields } from "./keys.ts";
 

@@ -177,8 +177,8 @@ const sources = {
   ...slotsScript,
   ...rateLineScript,
   ...scheduleScripts,
-  ...searchScript,
   ...expiryScripts,
+  ...searchScript,
 } as const;
 
 /** The scripts as commands of the client. */
@@ -187,8 +187,8 @@ export interface ScriptCommands
     SlotsCommand,
     RateLineCommand,
     ScheduleCommands,
-    SearchCommands,
-    ExpiryCommands {
+    ExpiryCommands,
+    SearchCommands {
   lovageSetHeld(job: string, lock: string, token: string, field: string, value: string): Promise<number>;
   lovageLog(
     job: string,

@@ -1,12 +1,15 @@
 import { LovageError } from "../core/errors.ts";
 
 /**
- * Bytes of a value as JSON.
+ * Refuses a value that is too large as JSON, counted in bytes.
  * @throws LovageError `DATA_TOO_LARGE` over `most`, `INPUT_INVALID` where JSON cannot hold the value
  */
-export function sizeOf(value: unknown, field: string, most: number, hint: string): number {
-  const size = Buffer.byteLength(toJson(value, field) ?? "");
-  if (size <= most) return size;
+export function checkSize(value: unknown, field: string, most: number, hint: string): void {
+  const text = toJson(value, field) ?? "";
+  // No character has more than three bytes a unit, so that most need no count. Browsers have no Buffer.
+  if (text.length * 3 <= most) return;
+  const size = new TextEncoder().encode(text).byteLength;
+  if (size <= most) return;
   throw new LovageError("DATA_TOO_LARGE", `the ${field} has ${size} bytes, more than ${most}`, {
     field,
     value: size,

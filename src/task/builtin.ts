@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { CanvasNode, chunkName, runCanvas } from "./canvas.ts";
+import { CanvasNode, canvasName, chunkName, runCanvas } from "./canvas.ts";
 import type { AnyTask } from "./catalogue.ts";
 import type { TaskContext } from "./context.ts";
 import { defineTask } from "./definition.ts";
@@ -48,7 +48,7 @@ const chunk = defineTask({
 
 /** The workflow behind chain, group, chord, map and chunks. */
 export const canvas = defineWorkflow({
-  name: "lovage.canvas",
+  name: canvasName,
   queue: "default",
   description: "Runs a chain, group, chord, map or chunks that a client composed",
   input: CanvasNode,

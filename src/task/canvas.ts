@@ -180,6 +180,9 @@ export function* callsOf(node: CanvasNode, first = true): Generator<ComposedCall
   }
 }
 
+/** The workflow behind compositions. */
+export const canvasName = "lovage.canvas";
+
 /** The task behind {@link chunks}; its jobs run on the queue of the task that they run. */
 export const chunkName = "lovage.chunk";
 

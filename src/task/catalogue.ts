@@ -1,8 +1,10 @@
-import * as z from "zod";
+import type * as z from "zod";
 import { LovageError } from "../core/errors.ts";
 import { suggestion } from "../core/suggestion.ts";
 import { builtinPrefix, builtins } from "./builtin.ts";
-import type { QueueName, RetryPolicy, Task } from "./definition.ts";
+import type { Task } from "./definition.ts";
+
+export { describeTask, kindOf, type TaskManifest } from "./manifest.ts";
 
 /** Any task at all; `any` would do the same less safely: `run` takes what the task's own schema makes. */
 export type AnyTask = Omit<Task, "run"> & {
@@ -83,33 +85,4 @@ export function unknownTask(name: string, known: readonly string[]): LovageError
     value: name,
     hint: near === undefined ? `there are: ${known.join(", ")}` : `did you mean ${near}?`,
   });
-}
-
-/** A task as it is published in Redis, so that clients need its name only. */
-export interface TaskManifest {
-  name: string;
-  queue: QueueName;
-  description: string;
-  kind: "task" | "ray" | "workflow";
-  retry: RetryPolicy;
-  /** JSON Schema (draft 2020-12) of what a caller may write. */
-  input: unknown;
-  output: unknown;
-}
-
-export function kindOf(task: AnyTask): TaskManifest["kind"] {
-  if (task.workflow) return "workflow";
-  return task.ray === undefined ? "task" : "ray";
-}
-
-export function describeTask(task: AnyTask): TaskManifest {
-  return {
-    name: task.name,
-    queue: task.queue,
-    description: task.description,
-    kind: kindOf(task),
-    retry: task.retry,
-    input: z.toJSONSchema(task.input, { io: "input", unrepresentable: "any" }),
-    output: z.toJSONSchema(task.output, { io: "output", unrepresentable: "any" }),
-  };
 }

@@ -3,13 +3,11 @@ import { type Duration, toMilliseconds } from "../core/durations.ts";
 import { LovageError } from "../core/errors.ts";
 import type { TaskContext } from "./context.ts";
 import { type LimitOptions, readLimits, type TaskLimits } from "./limits.ts";
+import { type QueueName, queueNames } from "./queue-names.ts";
 import { type RayDefinition, type RayProgram, readRayProgram } from "./ray-program.ts";
 import { readSchedules, type Schedule, type ScheduleOptions } from "./schedule.ts";
 
-export const queueNames = ["ml", "data", "default"] as const;
-
-/** The queues there are; every task has one. */
-export type QueueName = (typeof queueNames)[number];
+export { type QueueName, queueNames };
 
 /** When a failed attempt is tried again. */
 export interface RetryPolicy {

@@ -21,7 +21,7 @@ export interface EnqueueGate {
 }
 
 /** The largest headers of a call, in bytes: they lie in Redis with every job. */
-const maxHeaderBytes = 8 * 1024;
+export const maxHeaderBytes = 8 * 1024;
 
 /** The gate of some hooks; undefined when none of them has to do with enqueuing, so that calls need not pass one. */
 export function createEnqueueGate(hooks: readonly Hooks[], onFault: OnHookFault): EnqueueGate | undefined {
@@ -56,7 +56,7 @@ function checked(headers: Record<string, unknown>, task: string): Record<string,
     if (typeof value === "string") continue;
     throw refused(`headers.${name}`, value, `a hook gave a call of ${task} a header that is no text`);
   }
-  const size = Buffer.byteLength(JSON.stringify(headers));
+  const size = new TextEncoder().encode(JSON.stringify(headers)).byteLength;
   if (size <= maxHeaderBytes) return headers as Record<string, string>;
   throw refused("headers", size, `hooks gave a call of ${task} ${size} bytes of headers`);
 }

@@ -12,7 +12,7 @@ test("no variable that is secret can be read from what is shown", () => {
     NOTIFY_SMTP_URL: "smtp://me:s3cr3t@mail.test",
   };
   const all = Object.fromEntries(secrets.map((name) => [name, values[name] ?? "s3cr3t"]));
-  const address = { RAY_ADDRESS: "http://me:s3cr3t@ray.test:8265" };
+  const address = { RAY_ADDRESS: "http://me:s3cr3t@ray.test:8265", LOVAGE_URL: "https://lovage.test" };
   const config = loadConfig([{ name: "a test", own: false, variables: { ...all, ...address } }]);
   const shown = publicConfig(config);
   expect(JSON.stringify(config)).toContain("s3cr3t");

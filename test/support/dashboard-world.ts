@@ -43,7 +43,8 @@ export async function createDashboardWorld(
   options: WorldOptions & { dashboard?: Partial<DashboardOptions> } = {},
 ): Promise<DashboardWorld> {
   const world = await createWorld(options);
-  const client = createClient({ redis: world.redis });
+  const { timeout = "10s" } = options.client ?? {};
+  const client = createClient({ redis: world.redis, timeout });
   const hashed = await cheapHash;
   const dashboard = createDashboard({
     client,

@@ -27,6 +27,10 @@ export interface World {
   readonly redis: { url: string; prefix: string };
   readonly broker: Broker;
   readonly client: Client<TestTasks>;
+  /** Another client; the test closes it. */
+  connect(options?: CommonClientOptions): Client<TestTasks>;
+  /** What the environment of a command says to reach it. */
+  readonly variables: Readonly<Record<string, string>>;
   readonly datasetsDir: string;
   /** A worker inside this process. */
   worker(options?: WorkerSettings): Promise<RunningWorker>;
@@ -72,10 +76,15 @@ const retention = {
   logLines: 100,
 };
 
+/** What a client's options are on either side. */
+export type CommonClientOptions = Pick<ClientOptions, "catalogue" | "timeout" | "hooks" | "onError">;
+
 export interface WorldOptions {
   redisUrl?: string;
   rayAddress?: string;
-  client?: Partial<ClientOptions>;
+  client?: CommonClientOptions;
+  /** Whether the tasks lie in Redis as if a worker had run, for sides that have no catalogue. Default: yes. */
+  published?: boolean;
 }
 
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
@@ -83,7 +92,8 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const redis = { url: options.redisUrl ?? inject("redisUrl"), prefix };
   const rayAddress = options.rayAddress ?? inject("rayAddress");
   const broker = await openBroker({ redis });
-  const client = createClient<TestTasks>({ redis, catalogue: testCatalogue, ...options.client });
+  const connect = (asked: CommonClientOptions = {}) => createClient<TestTasks>({ redis, ...asked });
+  const client = connect({ catalogue: testCatalogue, ...options.client });
   const folder = mkdtempSync(join(tmpdir(), "lovage-world-"));
   const programs = testPrograms();
   const running: RunningWorker[] = [];
@@ -93,6 +103,8 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     redis,
     broker,
     client,
+    connect,
+    variables: { REDIS_URL: redis.url, REDIS_PREFIX: prefix },
     datasetsDir: folder,
     async worker(settings = {}) {
       const logger = await createLogger({ level: "silent", format: "json" });

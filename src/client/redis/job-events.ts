@@ -1,11 +1,11 @@
-import { isEnded } from "../core/states.ts";
-import type { Broker } from "../queue/broker.ts";
-import { encodeCursor } from "../queue/event-cursor.ts";
-import { readFeed } from "../queue/event-feed.ts";
-import { type EventReader, newestPosition } from "../queue/event-reader.ts";
-import type { JobChange, LiveEvent } from "../queue/live-event.ts";
-import { isOver, type JobSnapshot, readSnapshot } from "../queue/snapshot.ts";
-import { errorOf } from "./ending.ts";
+import { isEnded } from "../../core/states.ts";
+import type { Broker } from "../../queue/broker.ts";
+import { encodeCursor } from "../../queue/event-cursor.ts";
+import { readFeed } from "../../queue/event-feed.ts";
+import { type EventReader, newestPosition } from "../../queue/event-reader.ts";
+import type { JobChange, LiveEvent } from "../../queue/live-event.ts";
+import { isOver, type JobSnapshot, readSnapshot } from "../../queue/snapshot.ts";
+import { errorOf } from "../ending.ts";
 
 /** How often who follows a job looks at it, in case an event was lost. Milliseconds. */
 const lookInterval = 2000;

@@ -1,6 +1,6 @@
-import { toMilliseconds } from "../core/durations.ts";
-import { withDeadline } from "../queue/connection.ts";
-import type { Asker } from "../queue/control.ts";
+import { toMilliseconds } from "../../core/durations.ts";
+import { withDeadline } from "../../queue/connection.ts";
+import type { Asker } from "../../queue/control.ts";
 import type { ClientParts, Connection } from "./connection.ts";
 
 /** How a client reaches Redis and the workers. */

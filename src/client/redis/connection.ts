@@ -1,29 +1,14 @@
-import { type Duration, toMilliseconds } from "../core/durations.ts";
-import { describeError, LovageError } from "../core/errors.ts";
-import { type Broker, openBroker } from "../queue/broker.ts";
-import { type RedisSettings, withDeadline } from "../queue/connection.ts";
-import { type Asker, createAsker } from "../queue/control.ts";
-import { createEventReader, type EventReader } from "../queue/event-reader.ts";
-import { createJobEvents, type JobEvents } from "../queue/events.ts";
-import { createSender, type Sender } from "../queue/sender.ts";
-import type { Catalogue } from "../task/catalogue.ts";
-import { createEnqueueGate, type EnqueueGate } from "../task/enqueue-hooks.ts";
-import type { EnqueueHooks } from "../task/hooks.ts";
-import { createDirectory, type TaskDirectory } from "./directory.ts";
-import { createHandle, type JobHandle } from "./handle.ts";
-
-export interface ClientOptions {
-  /** A URL (`redis://:password@host:6380`) or its parts. */
-  redis: string | RedisSettings;
-  /** The tasks, to check inputs against the very schemas. Default: what the workers published in Redis. */
-  catalogue?: Catalogue;
-  /** How long a call waits for Redis. Default "10s". */
-  timeout?: Duration;
-  /** Around every call of this client. The first is outermost. */
-  hooks?: readonly EnqueueHooks[];
-  /** Hears of connection faults and of hooks that fail after the fact; the client reconnects by itself. Default: silence. */
-  onError?: (error: Error) => void;
-}
+import { toMilliseconds } from "../../core/durations.ts";
+import { type Broker, openBroker } from "../../queue/broker.ts";
+import { redisAddress, toRedisSettings, unavailable, withDeadline } from "../../queue/connection.ts";
+import { type Asker, createAsker } from "../../queue/control.ts";
+import { createEventReader, type EventReader } from "../../queue/event-reader.ts";
+import { createJobEvents, type JobEvents } from "../../queue/events.ts";
+import { createSender, type Sender } from "../../queue/sender.ts";
+import type { EnqueueGate } from "../../task/enqueue-hooks.ts";
+import type { TaskDirectory } from "../directory.ts";
+import { gateOf, type RedisClientOptions } from "../options.ts";
+import { createDirectory } from "./directory.ts";
 
 /** What a client's calls work with, once it is connected. */
 export interface ClientParts {
@@ -50,14 +35,12 @@ export interface Connection {
   close(): Promise<void>;
 }
 
-export function createConnection(options: ClientOptions): Connection {
+export function createConnection(options: RedisClientOptions): Connection {
   const timeout = toMilliseconds(options.timeout ?? "10s", "timeout");
   const onError = options.onError ?? (() => {});
-  const gate = createEnqueueGate(options.hooks ?? [], (hook, error) => {
-    const message = `the hook ${hook} failed: ${describeError(error)}`;
-    onError(new LovageError("UNEXPECTED", message, { cause: error }));
-  });
+  const gate = gateOf(options);
   let opening: Promise<ClientParts> | undefined;
+  let closed = false;
 
   async function open(): Promise<ClientParts> {
     const broker = await openBroker({ redis: options.redis, connectDeadline: timeout, onError });
@@ -76,6 +59,7 @@ export function createConnection(options: ClientOptions): Connection {
   }
 
   async function parts(): Promise<ClientParts> {
+    if (closed) throw unavailable(redisAddress(toRedisSettings(options.redis)), "the client was closed");
     opening ??= open();
     try {
       return await opening;
@@ -93,19 +77,12 @@ export function createConnection(options: ClientOptions): Connection {
       return ready.inTime(call(ready));
     },
     async close() {
+      closed = true;
       const opened = await opening?.catch(() => undefined);
-      opening = undefined;
       await opened?.reader.close();
       await opened?.sender.close();
       await opened?.asker.close();
       await opened?.broker.close();
     },
   };
-}
-
-export function handleOf(
-  parts: ClientParts,
-  job: { id: string; task: string; queue: string },
-): JobHandle<never> {
-  return createHandle<never>(parts, job);
 }

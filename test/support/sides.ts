@@ -1,0 +1,62 @@
+import { createClient } from "#client";
+import { createApiKeys } from "../../src/queue/api-keys.ts";
+import { publishManifests } from "../../src/queue/manifests.ts";
+import { describeTask } from "../../src/task/manifest.ts";
+import { type TestTasks, testCatalogue } from "./catalogue.ts";
+import { createDashboardWorld } from "./dashboard-world.ts";
+import { type CommonClientOptions, createWorld, type World, type WorldOptions } from "./world.ts";
+
+/**
+ * The two sides a client has, each with what makes its world: tests of the client run over both. Where they differ:
+ * - Errors of the API tell the value at fault as a text: {@link Side.told}.
+ * - A Redis that is away is told by the dashboard, and a dashboard that is away by the client itself (`API_UNAVAILABLE`);
+ *   what is sent when, and what is not, is tested of each side by itself: `redis-away.test.ts`, `http/away.test.ts`.
+ * - A dashboard knows the tasks that workers published, and no others: {@link WorldOptions.published}.
+ * - An API is asked for many jobs a thousand at a time, so that without the catalogue only those are checked together.
+ */
+export const sides: readonly (readonly [name: string, side: Side])[] = [
+  ["Redis", { createWorld, told: (value) => value }],
+  [
+    "HTTP",
+    {
+      createWorld: createHttpWorld,
+      told: (value) => (typeof value === "string" ? value : JSON.stringify(value)),
+    },
+  ],
+];
+
+export interface Side {
+  createWorld(options?: WorldOptions): Promise<World>;
+  /** The value of an error, as this side tells it. */
+  told(value: unknown): unknown;
+}
+
+/** A world whose clients speak to a dashboard in this process. */
+export async function createHttpWorld(
+  options: WorldOptions = {},
+): Promise<World & { url: string; apiKey: string }> {
+  const world = await createDashboardWorld(options);
+  const { token: apiKey } = await createApiKeys(world.broker).create({
+    name: "tests",
+    scopes: ["enqueue", "read", "control"],
+    createdBy: "tests",
+    rate: "1000000/s",
+  });
+  if (options.published !== false)
+    await publishManifests(world.broker, testCatalogue.tasks.map(describeTask));
+  const { url } = world;
+  const connect = (asked: CommonClientOptions = {}) => createClient<TestTasks>({ url, apiKey, ...asked });
+  const client = connect({ catalogue: testCatalogue, ...options.client });
+  return {
+    ...world,
+    url,
+    apiKey,
+    client,
+    connect,
+    variables: { LOVAGE_URL: url, LOVAGE_API_KEY: apiKey },
+    async close() {
+      await client.close();
+      await world.close();
+    },
+  };
+}
