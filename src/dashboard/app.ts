@@ -54,6 +54,8 @@ export function createApp(parts: AppParts): Express {
   app.get("/livez", parts.health?.livez ?? sayYes);
   app.get("/readyz", parts.health?.readyz ?? sayYes);
   app.use(serveAssets());
+  const { enterTrace } = parts;
+  if (enterTrace !== undefined) app.use((request, _response, next) => enterTrace(request.headers, next));
 
   app.use(keepNothing);
   app.use((_request, response, next) => {

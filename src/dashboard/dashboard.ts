@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import { LovageError } from "../core/errors.ts";
 import type { Service } from "../process/service.ts";
 import { createAuditLog } from "../queue/audit-log.ts";
@@ -27,6 +27,8 @@ export interface DashboardOptions extends DashboardParts {
   health?: { livez: Handler; readyz: Handler } | undefined;
   /** For those who are logged in. */
   metrics?: Handler | undefined;
+  /** Runs what a request asks for in the trace that its headers name. Default: there are no traces. */
+  enterTrace?: ((headers: IncomingHttpHeaders, next: () => void) => void) | undefined;
 }
 
 /** How often the backlog is noted for the charts, in milliseconds. */

@@ -1,4 +1,5 @@
 import type { Redis } from "ioredis";
+import { type DepthCommand, depthScript } from "./depth-script.ts";
 import { type ExpiryCommands, expiryScripts } from "./expiry-scripts.ts";
 import { type HistoryCommand, historyScript } from "./history-script.ts";
 import { type RateLineCommand, rateLineScript } from "./rate-line-script.ts";
@@ -179,6 +180,7 @@ const sources = {
   ...scheduleScripts,
   ...expiryScripts,
   ...searchScript,
+  ...depthScript,
 } as const;
 
 /** The scripts as commands of the client. */
@@ -188,7 +190,8 @@ export interface ScriptCommands
     RateLineCommand,
     ScheduleCommands,
     ExpiryCommands,
-    SearchCommands {
+    SearchCommands,
+    DepthCommand {
   lovageSetHeld(job: string, lock: string, token: string, field: string, value: string): Promise<number>;
   lovageLog(
     job: string,

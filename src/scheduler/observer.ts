@@ -19,6 +19,8 @@ export interface SchedulerObserver {
   rearmed?(schedule: { schedule: string; task: string }): void;
   /** Whether this scheduler acts from now on. */
   leader?(acts: boolean): void;
+  /** The loop came round, whether or not there was something to do: each minute at the least. */
+  ticked?(): void;
   /** A step of the upkeep, and how many things it did. */
   upkeep?(step: string, count: number): void;
   /** A step of the upkeep that failed. */

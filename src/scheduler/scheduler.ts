@@ -91,6 +91,7 @@ export function createScheduler(options: SchedulerOptions): Service {
   function inTurn(work: (term: number) => Promise<void>): Promise<void> {
     working = working.then(async () => {
       const { term } = leadership;
+      observer.ticked?.();
       if (term === 0 || stopped) return;
       try {
         await work(term);

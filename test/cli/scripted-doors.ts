@@ -22,6 +22,7 @@ export interface Script {
   inspect?: Partial<Client<TaskTypes>["inspect"]>;
   control?: Partial<Client<TaskTypes>["control"]>;
   schedules?: Partial<Client<TaskTypes>["schedules"]>;
+  search?: Client<TaskTypes>["search"];
 }
 
 export interface Ended {
@@ -100,8 +101,9 @@ function scriptedClient(script: Script, ended: Ended): Client<TaskTypes> {
   }
   const client: Pick<
     Client<TaskTypes>,
-    "get" | "enqueue" | "tasks" | "inspect" | "control" | "schedules" | "close"
+    "get" | "enqueue" | "tasks" | "inspect" | "control" | "schedules" | "search" | "close"
   > = {
+    search: script.search ?? (() => Promise.reject(new Error("not scripted"))),
     get: (id) => answer(scriptedJob(script, id) as never),
     enqueue: (task, input, options) => {
       ended.calls.push({ task, input, options });
