@@ -1,4 +1,5 @@
 import { operations } from "../../contract/index.ts";
+import type { Duration } from "../../core/durations.ts";
 import type { DeadLetterFilter } from "../../queue/dead-letters.ts";
 import type { JobSnapshot } from "../../queue/snapshot.ts";
 import type { QueueName } from "../../task/definition.ts";
@@ -22,7 +23,8 @@ export function createDeadLetterAccess({ call }: Transport): DeadLetterAccess {
     limit,
     cursor,
   }: DeadLetterFilter & { limit?: number; cursor?: string } = {}): Promise<DeadLetterPage> {
-    const query = { queue, task, code, tag, states: states && [...states], since, until, limit, cursor };
+    const bounds = { since: inQuery(since), until: inQuery(until) };
+    const query = { queue, task, code, tag, states: states && [...states], ...bounds, limit, cursor };
     const { jobs, cursor: next } = await call(operations.listDeadLetters, { query });
     return { jobs: jobs as JobSnapshot[], cursor: next ?? undefined };
   }
@@ -63,4 +65,9 @@ export function createDeadLetterAccess({ call }: Transport): DeadLetterAccess {
     discard: (id, { queue } = {}) =>
       call(operations.discardDeadLetter, { params: { id }, query: { queue: queue as QueueName } }),
   };
+}
+
+/** A query holds texts: a number of milliseconds is written as one. */
+function inQuery(moment: Date | Duration | undefined): Date | string | undefined {
+  return typeof moment === "number" ? String(moment) : moment;
 }
