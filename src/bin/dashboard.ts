@@ -38,7 +38,13 @@ export async function runDashboard(
     onError,
     telemetry: tracing?.telemetry,
   });
-  const client = createClient({ redis: config.redis, onError, telemetry: tracing?.telemetry });
+  // Clients of the API wait for 10 s unless told otherwise: they shall hear why there is no answer.
+  const client = createClient({
+    redis: config.redis,
+    timeout: "8s",
+    onError,
+    telemetry: tracing?.telemetry,
+  });
   const cluster = openClusterDoor(config);
   monitoring.watchRedis(broker);
   monitoring.measureQueues(broker);

@@ -3,7 +3,7 @@ import { LovageError } from "../core/errors.ts";
 import { queueNames } from "../task/definition.ts";
 import type { Broker } from "./broker.ts";
 import { bucketCount, quantile } from "./histogram.ts";
-import { beginOf, bucketKey, resolutions, writeFigures } from "./history-buckets.ts";
+import { beginOf, bucketKey, resolutions, unknownTask, writeFigures } from "./history-buckets.ts";
 import {
   type History,
   type HistoryPoint,
@@ -63,6 +63,20 @@ export async function sampleBacklog(broker: Broker): Promise<void> {
       fields: ["waiting", waiting, "backlogAge", oldestMilliseconds ?? 0],
     })),
   );
+}
+
+/** Counts jobs of a queue that expired before any worker took them, by the names of their tasks. */
+export async function noteExpired(broker: Broker, queue: string, tasks: readonly string[]): Promise<void> {
+  if (tasks.length === 0) return;
+  const { redis, keys } = broker;
+  const [at, known] = await Promise.all([readClock(broker), redis.hkeys(keys.manifests)]);
+  const counts = new Map<string, number>();
+  for (const task of tasks) {
+    const name = known.includes(task) ? task : unknownTask;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  const byTask = [...counts].map(([task, count]) => ({ queue, task, at, fields: ["expired", count] }));
+  await writeFigures(broker, "add", [...byTask, { queue, at, fields: ["expired", tasks.length] }]);
 }
 
 function readQuery(query: HistoryQuery) {

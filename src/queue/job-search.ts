@@ -23,7 +23,7 @@ const comesBack: ReadonlySet<JobState> = new Set(["active", "waiting-children", 
 const atOnce = 8;
 
 /** So many jobs that were given are remembered, of those that may come back to be waiting ones. */
-const mostGiven = 200;
+const mostGiven = 100;
 
 /**
  * A part of the jobs that fit a query: those that run first, then the nearest to now, by when a job ended, was enqueued
@@ -65,9 +65,9 @@ export async function searchJobs(
   for (let round = 0; jobs.length < limit; round += 1) {
     const best = nearest(walks);
     // When the time is over, what was found is not held back until all that may be nearer has been looked at.
-    // The next look takes at least as long as the last one did.
+    // Slices double: the next look may take twice as long as the last one did.
     const begin = performance.now();
-    const late = round > 0 && begin + took >= until;
+    const late = round > 0 && begin + 2 * took >= until;
     const behind = late ? [] : walks.filter((walk) => mustGoOn(walk, best, walks));
     // Those first that were looked at least: each has its share of the time.
     const next = behind.toSorted((one, other) => one.looked() - other.looked()).slice(0, atOnce);

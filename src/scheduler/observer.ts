@@ -14,7 +14,12 @@ export interface SchedulerObserver {
   /** A firing that was so late that it is worth a warning. */
   late?(firing: FiredSchedule): void;
   /** Times that passed without a job. */
-  skipped?(skip: { schedule: string; task: string; count: number; why: "missed" | "overlap" }): void;
+  skipped?(skip: {
+    schedule: string;
+    task: string;
+    count: number;
+    why: "missed" | "overlap" | "refused";
+  }): void;
   /** A schedule whose next time was wrong. */
   rearmed?(schedule: { schedule: string; task: string }): void;
   /** Whether this scheduler acts from now on. */

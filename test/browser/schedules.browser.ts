@@ -54,7 +54,7 @@ test.each([
   await shoot(page, `schedules-${name}`);
   expect(await accessibilityFaults(page)).toEqual([]);
   await page.getByRole("link", { name: "test.nightly", exact: true }).click();
-  expect(await page.locator("#schedule ol li").count()).toBe(5);
+  await page.locator("#schedule ol li").nth(4).waitFor();
   await shoot(page, `schedule-${name}`);
   expect(await accessibilityFaults(page)).toEqual([]);
   await page.context().close();

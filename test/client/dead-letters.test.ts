@@ -56,6 +56,7 @@ describe.each(sides)("over %s", (_side, { createWorld }) => {
     expect((await all({ tag, since: ends[2] as Date })).length).toBeGreaterThanOrEqual(3);
     expect((await all({ tag, until: ends[2] as Date })).length).toBeLessThanOrEqual(4);
     expect((await all({ tag, until: "1h" })).length).toBe(0);
+    expect((await all({ tag, since: 3_600_000 })).length).toBe(7);
     expect(await all({ tag, states: ["cancelled"] })).toMatchObject([
       { id: cancelled.id, state: "cancelled" },
     ]);

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { createClient } from "#client";
 import { startTracing, type Tracing } from "../../src/observe/tracing.ts";
+import { createApiKeys } from "../../src/queue/api-keys.ts";
+import { createDashboardWorld } from "../support/dashboard-world.ts";
 import { type ReceivedSpan, startOtlpReceiver } from "../support/otlp-receiver.ts";
 import { createWorld, eventually, type World } from "../support/world.ts";
 
@@ -54,6 +56,27 @@ async function enqueueFor(headers: Record<string, string>): Promise<ReceivedSpan
 test("a request's trace goes on in the jobs that it makes", async () => {
   const found = await enqueueFor({ traceparent: `00-${trace}-${span}-01` });
   expect(found).toMatchObject({ name: "add default.test.echo", traceId: trace, parentSpanId: span });
+});
+
+test("so it does for a request to the dashboard's API", async () => {
+  const dashboard = await createDashboardWorld({ dashboard: { client, enterTrace: tracing.enter } });
+  const key = { name: "test", scopes: ["enqueue"], createdBy: "test" };
+  const { token } = await createApiKeys(dashboard.broker).create(key);
+  const response = await fetch(`${dashboard.url}/api/v1/jobs`, {
+    method: "POST",
+    body: JSON.stringify({ task: "test.echo", input: {} }),
+    headers: {
+      "content-type": "application/json",
+      authorization: `Bearer ${token}`,
+      traceparent: `00-${trace}-${span}-01`,
+    },
+  });
+  const { id } = (await response.json()) as { id: string };
+  await dashboard.close();
+  const found = await eventually("the span of the call", () =>
+    receiver.spans().find(({ attributes }) => attributes["bullmq.job.id"] === id),
+  );
+  expect(found).toMatchObject({ traceId: trace, parentSpanId: span });
 });
 
 test("who does not want its trace recorded is heard", async () => {

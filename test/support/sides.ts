@@ -11,11 +11,10 @@ import { type CommonClientOptions, createWorld, type World, type WorldOptions } 
  * - Errors of the API tell the value at fault as a text: {@link Side.told}.
  * - A Redis that is away is told by the dashboard, and a dashboard that is away by the client itself (`API_UNAVAILABLE`);
  *   what is sent when, and what is not, is tested of each side by itself: `redis-away.test.ts`, `http/away.test.ts`.
- * - A dashboard knows the tasks that workers published, and no others: {@link WorldOptions.published}.
  * - An API is asked for many jobs a thousand at a time, so that without the catalogue only those are checked together.
  */
 export const sides: readonly (readonly [name: string, side: Side])[] = [
-  ["Redis", { createWorld, told: (value) => value }],
+  ["Redis", { createWorld: createRedisWorld, told: (value) => value }],
   [
     "HTTP",
     {
@@ -25,16 +24,32 @@ export const sides: readonly (readonly [name: string, side: Side])[] = [
   ],
 ];
 
+interface SideOptions extends WorldOptions {
+  /** Whether the tasks lie in Redis as if a worker had run: a dashboard knows no others. Default: yes. */
+  published?: boolean;
+}
+
 export interface Side {
-  createWorld(options?: WorldOptions): Promise<World>;
+  createWorld(options?: SideOptions): Promise<World>;
   /** The value of an error, as this side tells it. */
   told(value: unknown): unknown;
 }
 
+async function createRedisWorld({ published = true, ...options }: SideOptions = {}): Promise<World> {
+  const world = await createWorld(options);
+  if (published) await publish(world);
+  return world;
+}
+
+async function publish({ broker }: World): Promise<void> {
+  await publishManifests(broker, testCatalogue.tasks.map(describeTask));
+}
+
 /** A world whose clients speak to a dashboard in this process. */
-export async function createHttpWorld(
-  options: WorldOptions = {},
-): Promise<World & { url: string; apiKey: string }> {
+export async function createHttpWorld({
+  published = true,
+  ...options
+}: SideOptions = {}): Promise<World & { url: string; apiKey: string }> {
   const world = await createDashboardWorld(options);
   const { token: apiKey } = await createApiKeys(world.broker).create({
     name: "tests",
@@ -42,8 +57,7 @@ export async function createHttpWorld(
     createdBy: "tests",
     rate: "1000000/s",
   });
-  if (options.published !== false)
-    await publishManifests(world.broker, testCatalogue.tasks.map(describeTask));
+  if (published) await publish(world);
   const { url } = world;
   const connect = (asked: CommonClientOptions = {}) => createClient<TestTasks>({ url, apiKey, ...asked });
   const client = connect({ catalogue: testCatalogue, ...options.client });

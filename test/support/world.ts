@@ -83,8 +83,6 @@ export interface WorldOptions {
   redisUrl?: string;
   rayAddress?: string;
   client?: CommonClientOptions;
-  /** Whether the tasks lie in Redis as if a worker had run, for sides that have no catalogue. Default: yes. */
-  published?: boolean;
 }
 
 export async function createWorld(options: WorldOptions = {}): Promise<World> {

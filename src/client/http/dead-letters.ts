@@ -23,7 +23,7 @@ export function createDeadLetterAccess({ call }: Transport): DeadLetterAccess {
     limit,
     cursor,
   }: DeadLetterFilter & { limit?: number; cursor?: string } = {}): Promise<DeadLetterPage> {
-    const bounds = { since: inQuery(since), until: inQuery(until) };
+    const bounds = { since: toAgo(since), until: toAgo(until) };
     const query = { queue, task, code, tag, states: states && [...states], ...bounds, limit, cursor };
     const { jobs, cursor: next } = await call(operations.listDeadLetters, { query });
     return { jobs: jobs as JobSnapshot[], cursor: next ?? undefined };
@@ -67,7 +67,7 @@ export function createDeadLetterAccess({ call }: Transport): DeadLetterAccess {
   };
 }
 
-/** A query holds texts: a number of milliseconds is written as one. */
-function inQuery(moment: Date | Duration | undefined): Date | string | undefined {
-  return typeof moment === "number" ? String(moment) : moment;
+/** A query's durations are texts. */
+function toAgo(moment: Date | Duration | undefined): Date | string | undefined {
+  return typeof moment === "number" ? `${moment / 1000}s` : moment;
 }

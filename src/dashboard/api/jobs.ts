@@ -38,8 +38,9 @@ export function jobHandlers({ client, broker }: DashboardParts): JobHandlers {
       tellPlace(header, job.id, fresh);
       return job;
     },
-    async search({ query: { limit, cursor, state, ...query } }) {
-      return client.search(given({ ...query, ...(state && { states: state }) }), given({ limit, cursor }));
+    async search({ query: { limit, cursor, state, task, ...query } }) {
+      const asked = { ...query, ...(state && { states: state }), ...(task && { tasks: task }) };
+      return client.search(given(asked), given({ limit, cursor }));
     },
     async getJob({ params, query }) {
       return (await client.get(params.id, given(query))).snapshot();
