@@ -23,7 +23,7 @@ if ! .venv/bin/python -c "import celery" 2>/dev/null; then
     .venv/bin/python -m pip install --disable-pip-version-check -r bench/requirements.txt
 fi
 
-benchmarks=(drain round-trip idle-worker workflows ray-job)
+benchmarks=(drain round-trip idle-worker workflows search ray-job)
 files=()
 for name in "${benchmarks[@]}"; do
   printf '\n== %s\n' "$name"

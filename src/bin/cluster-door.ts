@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config/index.ts";
 import type { ClusterDoor, ClusterLookOptions, RayJobRow } from "../core/cluster.ts";
 import { createLineReader, type ProgramLine } from "../ray/markers.ts";
@@ -71,6 +72,9 @@ function toRow(rayJob: RayJob): RayJobRow | null {
   };
 }
 
+/** How soon a log that ended before its Ray job is asked for again, in milliseconds. */
+const nextTry = 1000;
+
 /** Lines at the end of a log that are shown of a Ray job that has ended. */
 const lastLines = 1000;
 
@@ -87,7 +91,17 @@ async function* readLog(ray: RayClient, id: string, signal: AbortSignal): AsyncG
     }
     return;
   }
-  for await (const { text } of ray.tail(id, { signal })) yield textOf(reader.push(text));
+  let from = 0;
+  for (let ended = false; ; ) {
+    for await (const { text, offset } of ray.tail(id, { from, signal })) {
+      from = offset;
+      yield textOf(reader.push(text));
+    }
+    if (ended) break;
+    // That the log ended says nothing of the Ray job. Of one that has, the last lines may have come after that.
+    ended = isTerminal((await ray.get(id, { signal })).status);
+    if (!ended) await sleep(nextTry, undefined, { signal });
+  }
   yield textOf(reader.end());
 }
 

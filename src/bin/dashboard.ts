@@ -6,27 +6,49 @@ import { createLogger } from "../observe/logger.ts";
 import { createTroubleLog } from "../observe/trouble.ts";
 import { openBroker } from "../queue/broker.ts";
 import { openClusterDoor } from "./cluster-door.ts";
+import { openMonitoring } from "./monitoring.ts";
+import { tracingOf } from "./tracing-of.ts";
 import { untilTold } from "./until-told.ts";
 import { version } from "./version.ts";
 
 /** Serves the dashboard until it is told to stop; resolves to the exit code. */
 export async function runDashboard(
   config: Config,
-  options: { host?: string | undefined; port?: number | undefined },
+  options: { host?: string | undefined; port?: number | undefined; healthPort?: number | undefined },
 ): Promise<number> {
   const { host = config.dashboard.host, port = config.dashboard.port } = options;
   const { sessionAge, trustProxy } = config.dashboard;
   const users = readUserList({ ...config.dashboard, host });
   const logger = await createLogger({ ...config.log, base: { process: "dashboard" } });
   const onError = createTroubleLog(logger, "trouble with Redis");
+  // Its own port answers these too, so it has them in any case.
+  const monitoring = await openMonitoring({
+    process: "dashboard",
+    version,
+    health: { ...config.health, port: options.healthPort ?? config.health.port },
+  });
+  const tracing = await tracingOf(
+    config.tracing,
+    "dashboard",
+    createTroubleLog(logger, "trouble with traces"),
+  );
   const broker = await openBroker({
     redis: config.redis,
     onWaiting: (reason) => logger.warn({ reason }, "waiting for Redis"),
     onError,
+    telemetry: tracing?.telemetry,
   });
   // Clients of the API wait for 10 s unless told otherwise: they shall hear why there is no answer.
-  const client = createClient({ redis: config.redis, timeout: "8s", onError });
+  const client = createClient({
+    redis: config.redis,
+    timeout: "8s",
+    onError,
+    telemetry: tracing?.telemetry,
+  });
   const cluster = openClusterDoor(config);
+  monitoring.watchRedis(broker);
+  monitoring.measureQueues(broker);
+  monitoring.measureCluster(cluster, config.ray.expectedNodes);
   const dashboard = createDashboard({
     client,
     broker,
@@ -35,6 +57,9 @@ export async function runDashboard(
     version,
     host,
     port,
+    health: monitoring.probes,
+    metrics: monitoring.probes.metrics,
+    enterTrace: tracing?.enter,
     users,
     sessionAge,
     trustProxy,
@@ -47,9 +72,15 @@ export async function runDashboard(
     stop: dashboard.stop,
   };
   try {
-    await untilTold(announced, logger);
+    await untilTold(announced, logger, monitoring.health);
   } finally {
-    await Promise.all([client.close(), broker.close(), cluster.close()]);
+    await Promise.all([
+      client.close(),
+      broker.close(),
+      cluster.close(),
+      monitoring.close(),
+      tracing?.close(),
+    ]);
   }
   return 0;
 }

@@ -66,7 +66,7 @@ export function createLocalStack(
       })),
       { name: "scheduler", args: ["scheduler"] },
       { name: "dashboard", args: ["dashboard"] },
-    ],
+    ].map(({ name, args }, index) => ({ name, args: [...args, ...healthArgs(given["HEALTH_PORT"], index)] })),
     command: [process.execPath, fileURLToPath(new URL("lovage.ts", import.meta.url))],
     env: { ...process.env, LOG_FORMAT: given["LOG_FORMAT"] || "pretty" },
     onLine,
@@ -75,6 +75,11 @@ export function createLocalStack(
 
 function workerArgs(name: string, queues: readonly string[], concurrency: string): string[] {
   return ["worker", "--name", name, "--queues", queues.join(","), "--concurrency", concurrency];
+}
+
+/** One port cannot serve them all: each process has the next one. */
+function healthArgs(first: string | undefined, index: number): string[] {
+  return first ? ["--health-port", String(Number(first) + index)] : [];
 }
 
 /** Where the dashboard is and how to log in, for the person at the terminal; the password lies in the state folder. */

@@ -4,6 +4,7 @@ import { type Client, createClient } from "../client/index.ts";
 import { type Config, environmentSources, loadConfig } from "../config/index.ts";
 import type { TaskTypes } from "../task/catalogue.ts";
 import { openClusterDoor } from "./cluster-door.ts";
+import { tracingOf } from "./tracing-of.ts";
 import { version } from "./version.ts";
 
 /** Wires the command line to the world; resolves to the exit code. */
@@ -23,30 +24,39 @@ export async function main(argv: string[]): Promise<number> {
       setTimeout(() => process.exit(130), 1000).unref();
     });
   }
-  return runCli(argv, {
+  let tracing: ReturnType<typeof tracingOf> | undefined;
+  const exitCode = await runCli(argv, {
     version,
     stdin: process.stdin,
     onKey: process.stdin.isTTY ? onKey : undefined,
     stdout: process.stdout,
     stderr: process.stderr,
     signal: interrupted.signal,
-    openClient: () => openClient(config()),
+    openClient() {
+      const settings = config();
+      // A collector that is away is no fault of the command's.
+      tracing = tracingOf(settings.tracing, "cli", () => {});
+      return openClient(settings, tracing);
+    },
     openCluster: () => openClusterDoor(config()),
     openKeys: async () => (await import("./api-keys.ts")).openApiKeys(config()),
     user: () => userInfo().username,
     // Each process loads what it needs and nothing else.
     runWorker: async (options) => (await import("./worker.ts")).runWorker(config(), options),
-    runScheduler: async () => (await import("./scheduler.ts")).runScheduler(config()),
+    runScheduler: async (options) => (await import("./scheduler.ts")).runScheduler(config(), options),
     runDashboard: async (options) => (await import("./dashboard.ts")).runDashboard(config(), options),
     describeUser: async (user) => (await import("../dashboard/user-list.ts")).describeUser(user),
     runDev: async (options) => (await import("./dev.ts")).runDev(options),
   });
+  await (await tracing)?.close();
+  return exitCode;
 }
 
 /** Over the HTTP API where there is one, else over Redis. */
-function openClient({ api, redis }: Config): Client<TaskTypes> {
+function openClient({ api, redis }: Config, tracing: ReturnType<typeof tracingOf>): Client<TaskTypes> {
   const { url, key, insecure } = api;
-  if (url === undefined || key === undefined) return createClient({ redis });
+  if (url === undefined || key === undefined)
+    return createClient({ redis, telemetry: tracing.then((started) => started?.telemetry) });
   return createClient({ url, apiKey: key, insecure });
 }
 

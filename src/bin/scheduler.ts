@@ -4,20 +4,40 @@ import { createTroubleLog } from "../observe/trouble.ts";
 import { openBroker } from "../queue/broker.ts";
 import { createRayUpkeep } from "../ray/orphans.ts";
 import { createScheduler } from "../scheduler/scheduler.ts";
+import type { Catalogue } from "../task/index.ts";
+import { openClusterDoor } from "./cluster-door.ts";
+import { monitoringOf } from "./monitoring-of.ts";
 import { openRay } from "./ray.ts";
+import { tracingOf } from "./tracing-of.ts";
 import { untilTold } from "./until-told.ts";
 import { loadDeployment } from "./worker.ts";
 
 /** Runs a scheduler until it is told to stop; resolves to the exit code. */
-export async function runScheduler(config: Config): Promise<number> {
+export async function runScheduler(
+  config: Config,
+  options: { healthPort?: number | undefined } = {},
+): Promise<number> {
   const logger = await createLogger({ ...config.log, base: { process: "scheduler" } });
   const { catalogue, hooks = [] } = await loadDeployment();
+  const monitoring = await monitoringOf(config.health, options.healthPort, "scheduler");
+  const tracing = await tracingOf(
+    config.tracing,
+    "scheduler",
+    createTroubleLog(logger, "trouble with traces"),
+  );
   const ray = openRay(config);
   const broker = await openBroker({
     redis: config.redis,
     onWaiting: (reason) => logger.warn({ reason }, "waiting for Redis"),
     onError: createTroubleLog(logger, "trouble with Redis"),
+    telemetry: tracing?.telemetry,
   });
+  const cluster = monitoring && openClusterDoor(config);
+  if (monitoring !== undefined && cluster !== undefined) {
+    monitoring.watchRedis(broker);
+    monitoring.measureQueues(broker);
+    monitoring.measureCluster(cluster, config.ray.expectedNodes);
+  }
   try {
     const { result, failure } = config.retention;
     const scheduler = createScheduler({
@@ -27,10 +47,15 @@ export async function runScheduler(config: Config): Promise<number> {
       hooks,
       ray: createRayUpkeep(ray),
       retention: { completed: result.age, failed: failure.age },
+      ...(monitoring && { observer: monitoring.countSchedules(broker, scheduleNames(catalogue)) }),
     });
-    await untilTold(scheduler, logger);
+    await untilTold(scheduler, logger, monitoring?.health);
   } finally {
-    await Promise.all([broker.close(), ray.close()]);
+    await Promise.all([broker.close(), ray.close(), cluster?.close(), monitoring?.close(), tracing?.close()]);
   }
   return 0;
+}
+
+function scheduleNames({ tasks }: Catalogue): string[] {
+  return tasks.flatMap(({ schedules }) => schedules.map(({ name }) => name));
 }

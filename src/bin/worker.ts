@@ -13,8 +13,11 @@ import { createRayRunner } from "../ray/runner.ts";
 import type { TaskLogger } from "../task/context.ts";
 import type { Catalogue, Dependencies, Hooks, QueueName, TaskSettings } from "../task/index.ts";
 import { renderBanner } from "../worker/banner.ts";
+import type { WorkerObserver } from "../worker/observer.ts";
 import { cannotIsolate, createWorker } from "../worker/worker.ts";
+import { monitoringOf } from "./monitoring-of.ts";
 import { openRay } from "./ray.ts";
+import { tracingOf } from "./tracing-of.ts";
 import { version } from "./version.ts";
 
 export interface WorkerCommandOptions {
@@ -22,6 +25,8 @@ export interface WorkerCommandOptions {
   /** For each of the queues; default: the configuration's. */
   concurrency?: number | undefined;
   name?: string | undefined;
+  /** Of `/livez`, `/readyz` and `/metrics`. Default: the configuration's, or none. */
+  healthPort?: number | undefined;
 }
 
 /** What a worker works with: its tasks, and the folder of the programs that the Ray tasks among them name. */
@@ -80,26 +85,33 @@ export async function runWorker(
   });
   const isolation = catalogueUrl === undefined ? undefined : { catalogueUrl, ...config.worker.isolation };
   for (const task of tasks) if (task.isolate && isolation === undefined) throw cannotIsolate(task);
+  const monitoring = await monitoringOf(config.health, options.healthPort, "worker");
+  const tracing = await tracingOf(config.tracing, "worker", createTroubleLog(logger, "trouble with traces"));
   const broker = await openBroker({
     redis: config.redis,
     onWaiting: (reason) => logger.warn({ reason }, "waiting for Redis"),
     onError: createTroubleLog(logger, "trouble with Redis"),
+    telemetry: tracing?.telemetry,
   });
+  monitoring?.watchRedis(broker);
   let dependencies = {} as Dependencies;
   const close = async () => {
     await dispose(deployment, dependencies, logger);
-    await Promise.all([broker.close(), ray.close()]);
+    await Promise.all([broker.close(), ray.close(), monitoring?.close(), tracing?.close()]);
   };
   try {
     if (deployment.dependencies !== undefined) dependencies = await deployment.dependencies();
   } catch (error) {
-    await Promise.all([broker.close(), ray.close()]);
+    await Promise.all([broker.close(), ray.close(), monitoring?.close(), tracing?.close()]);
     throw error;
   }
+  const counted = monitoring?.countWork(catalogue, queueNames, () => worker.status().queues);
   const redisId = await readRedisId(broker);
   const rayRunner = createRayRunner({
     client: ray,
     programs,
+    observer: counted?.ray,
+    trace: tracing?.active,
     settings: {
       world: config.redis.prefix,
       redisId,
@@ -129,6 +141,7 @@ export async function runWorker(
     conf: publicConfig({ ...config, worker: { ...config.worker, name, queues: queueNames } }),
     concurrencyOf: (queue) => config.worker.concurrency[queue],
     onShutdown: () => told.resolve(),
+    observer: bothObservers(counted?.worker, tracing),
     ...(isolation && { isolation }),
   });
   const facts = { version, name, queues, redis: broker.address, ray: config.ray.address, tasks };
@@ -153,11 +166,16 @@ export async function runWorker(
     throw error;
   }
   letYoungGenerationGrow();
+  if (monitoring !== undefined) {
+    monitoring.watchWorker(broker, worker);
+    monitoring.health.stage = "running";
+  }
   logger.info({ queues: queueNames, milliseconds: Math.round(performance.now()) }, "ready");
   // Whoever started this process with a channel (`lovage dev`, a test) waits for this.
   process.send?.({ type: "ready" });
 
   await told.promise;
+  if (monitoring !== undefined) monitoring.health.stage = "stopping";
   try {
     await worker.stop();
   } catch (error) {
@@ -170,6 +188,21 @@ export async function runWorker(
   // The channel would keep the process alive.
   if (process.connected) process.disconnect();
   return 0;
+}
+
+function bothObservers(
+  counting: WorkerObserver | undefined,
+  tracing: Pick<WorkerObserver, "ended"> | undefined,
+): WorkerObserver | undefined {
+  if (counting === undefined && tracing === undefined) return undefined;
+  return {
+    started: (job) => counting?.started(job),
+    stalled: (queue) => counting?.stalled(queue),
+    ended(job, outcome) {
+      counting?.ended(job, outcome);
+      tracing?.ended(job, outcome);
+    },
+  };
 }
 
 async function dispose(

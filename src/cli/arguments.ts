@@ -16,6 +16,14 @@ export function whole(least: number, most: number): (text: string) => number {
 /** Reads a TCP port. */
 export const port = whole(1, 65_535);
 
+/** The option of the commands that run a process. */
+export function healthPortOption(): Option {
+  return new Option(
+    "--health-port <n>",
+    "where to answer /livez, /readyz and /metrics (default: HEALTH_PORT; without it nowhere)",
+  ).argParser(port);
+}
+
 /** Checks a duration before anything is sent; the client reads it again. */
 export function duration(text: string): string {
   try {

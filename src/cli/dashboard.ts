@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { whole } from "./arguments.ts";
+import { healthPortOption, whole } from "./arguments.ts";
 import type { CliDoors, DashboardCommandOptions } from "./doors.ts";
 import type { Run } from "./run.ts";
 
@@ -10,5 +10,6 @@ export function addDashboardCommand(program: Command, run: Run, doors: CliDoors)
     .description("serve the dashboard and the HTTP API")
     .option("--host <address>", "the address to listen on (default: DASHBOARD_HOST)")
     .option("--port <n>", "the port (default: DASHBOARD_PORT)", whole(1, 65_535))
+    .addOption(healthPortOption())
     .action((options: DashboardCommandOptions) => run(() => doors.runDashboard(options)));
 }

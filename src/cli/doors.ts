@@ -11,12 +11,20 @@ export interface WorkerCommandOptions {
   /** Jobs at once, for each of the queues. */
   concurrency?: number | undefined;
   name?: string | undefined;
+  /** Of `/livez`, `/readyz` and `/metrics`. */
+  healthPort?: number | undefined;
+}
+
+/** What `lovage scheduler` was asked for; what is left out comes from the configuration. */
+export interface SchedulerCommandOptions {
+  healthPort?: number | undefined;
 }
 
 /** What `lovage dashboard` was asked for; what is left out comes from the configuration. */
 export interface DashboardCommandOptions {
   host?: string | undefined;
   port?: number | undefined;
+  healthPort?: number | undefined;
 }
 
 /** What `lovage dev` was asked for. */
@@ -68,7 +76,7 @@ export interface CliDoors {
   /** Who types, for what is noted of who did it. */
   user(): string;
   runWorker(options: WorkerCommandOptions): Promise<number>;
-  runScheduler(): Promise<number>;
+  runScheduler(options: SchedulerCommandOptions): Promise<number>;
   runDashboard(options: DashboardCommandOptions): Promise<number>;
   runDev(options: DevCommandOptions): Promise<number>;
   /** A line of the dashboard's file of users. @throws LovageError `INPUT_INVALID` */

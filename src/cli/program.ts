@@ -12,6 +12,7 @@ import { toCoded } from "./error-report.ts";
 import { addEventsCommand } from "./events.ts";
 import { exitCodeOf, exitCodes, exitCodesHelp } from "./exit-codes.ts";
 import { addInspectCommands } from "./inspect.ts";
+import { addJobsCommand } from "./jobs.ts";
 import { addKeyCommands } from "./keys.ts";
 import { addLogsCommand } from "./logs.ts";
 import { addRayCommands } from "./ray.ts";
@@ -62,6 +63,7 @@ export async function runCli(argv: readonly string[], doors: CliDoors): Promise<
   addResultCommand(program, run, doors);
   addCancelCommand(program, run);
   addEventsCommand(program, run);
+  addJobsCommand(program, run, doors);
   addDeadCommands(program, run, doors);
   addWorkflowCommand(program, run);
   addTasksCommand(program, run);

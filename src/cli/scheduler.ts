@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import type { CliDoors } from "./doors.ts";
+import { healthPortOption } from "./arguments.ts";
+import type { CliDoors, SchedulerCommandOptions } from "./doors.ts";
 import type { Run } from "./run.ts";
 
 /** `lovage scheduler`: calls tasks at their times, and keeps Redis tidy, until it is told to stop. */
@@ -7,5 +8,6 @@ export function addSchedulerCommand(program: Command, run: Run, doors: CliDoors)
   program
     .command("scheduler")
     .description("call tasks at their times; any number may run, one acts")
-    .action(() => run(() => doors.runScheduler()));
+    .addOption(healthPortOption())
+    .action((options: SchedulerCommandOptions) => run(() => doors.runScheduler(options)));
 }

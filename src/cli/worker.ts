@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { queueNames } from "../task/definition.ts";
-import { queues, whole, workerName } from "./arguments.ts";
+import { healthPortOption, queues, whole, workerName } from "./arguments.ts";
 import type { CliDoors, WorkerCommandOptions } from "./doors.ts";
 import type { Run } from "./run.ts";
 
@@ -20,6 +20,7 @@ export function addWorkerCommand(program: Command, run: Run, doors: CliDoors): v
       whole(1, 1000),
     )
     .option("--name <name>", "the worker's name (default: its queues and the host's name)", workerName)
+    .addOption(healthPortOption())
     .addHelpText(
       "after",
       `

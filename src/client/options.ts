@@ -1,5 +1,6 @@
 import { type Duration, toMilliseconds } from "../core/durations.ts";
 import { describeError, LovageError } from "../core/errors.ts";
+import type { Telemetry } from "../queue/broker.ts";
 import type { RedisSettings } from "../queue/connection.ts";
 import type { Catalogue } from "../task/catalogue.ts";
 import { createEnqueueGate, type EnqueueGate } from "../task/enqueue-hooks.ts";
@@ -21,6 +22,8 @@ interface CommonOptions {
 export interface RedisClientOptions extends CommonOptions {
   /** A URL (`redis://:password@host:6380`) or its parts. */
   redis: string | RedisSettings;
+  /** Makes each call a span and lets its trace go on in the job: `new BullMQOtel()` of the package `bullmq-otel`. */
+  telemetry?: Telemetry | Promise<Telemetry | undefined> | undefined;
   url?: undefined;
   apiKey?: undefined;
 }

@@ -19,6 +19,7 @@ export type Search = (query?: JobQuery, options?: SearchOptions) => Promise<JobP
 const queryFields = {
   id: true,
   task: true,
+  tasks: true,
   queue: true,
   states: true,
   tag: true,
@@ -55,6 +56,9 @@ function checkQuery(query: JobQuery): void {
   if (query.queue !== undefined) checkName("queue", query.queue, queueNames);
   if (query.states !== undefined && !Array.isArray(query.states))
     throw refused("states", query.states, "use a list of states");
+  const { tasks = [] } = query;
+  if (!Array.isArray(tasks) || !tasks.every((task) => typeof task === "string"))
+    throw refused("tasks", tasks, "use a list of tasks' names");
   for (const state of query.states ?? []) checkName("states", state, jobStates);
   for (const field of ["since", "until"] as const) {
     const value: unknown = query[field];

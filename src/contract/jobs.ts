@@ -95,7 +95,7 @@ export const jobs = {
     errors: enqueued,
   }),
   search: operation({
-    summary: "Search jobs, the newest first",
+    summary: "Search jobs: those that run first, then the nearest to now",
     description:
       "A search looks at a bounded number of jobs at a time: an answer may hold few jobs, or none, and still have a cursor. It is over when the cursor is null.",
     tag: "jobs",
@@ -109,7 +109,7 @@ export const jobs = {
         .max(500)
         .optional()
         .meta({ description: "The beginning of a job's id, or the whole" }),
-      task: TaskName.optional(),
+      task: several(TaskName, 50).optional().meta({ description: "Of one of these tasks" }),
       queue: Queue.optional(),
       state: several(State, 8).optional(),
       tag: Tag.optional(),

@@ -71,7 +71,7 @@ export const WorkerName = line(200);
 export const Tag = z.string().min(1).max(100);
 export const ErrorCodeText = z.string().regex(/^[A-Za-z0-9_.-]{1,100}$/);
 /** Where a list or a stream goes on; only who made it can read it. */
-export const Cursor = z.string().regex(/^[A-Za-z0-9_-]{1,4000}$/);
+export const Cursor = z.string().regex(/^[A-Za-z0-9_-]{1,8000}$/);
 
 /** A whole number in a query. */
 export function whole(least: number, most: number) {

@@ -18,6 +18,14 @@ export const TaskManifest = z
       retryOn: z.array(z.string()).optional(),
       neverRetryOn: z.array(z.string()).optional(),
     }),
+    limits: z
+      .object({
+        soft: z.number().optional().meta({ description: "Milliseconds" }),
+        hard: z.number().optional().meta({ description: "Milliseconds" }),
+        rate: z.object({ count: z.number(), per: z.number() }).optional(),
+        concurrency: z.object({ total: z.number().optional(), perKey: z.number().optional() }).optional(),
+      })
+      .optional(),
     input: JsonSchema,
     output: JsonSchema,
   })

@@ -22,6 +22,7 @@ import { keyPages } from "./pages/keys.ts";
 import { overviewPages } from "./pages/overview.ts";
 import { rayPages } from "./pages/ray.ts";
 import { schedulePages } from "./pages/schedules.ts";
+import { taskPages } from "./pages/tasks.ts";
 import { workerPages } from "./pages/workers.ts";
 import { workflowPages } from "./pages/workflows.ts";
 import { keepNothing, securityHeaders } from "./security-headers.ts";
@@ -53,6 +54,8 @@ export function createApp(parts: AppParts): Express {
   app.get("/livez", parts.health?.livez ?? sayYes);
   app.get("/readyz", parts.health?.readyz ?? sayYes);
   app.use(serveAssets());
+  const { enterTrace } = parts;
+  if (enterTrace !== undefined) app.use((request, _response, next) => enterTrace(request.headers, next));
 
   app.use(keepNothing);
   app.use((_request, response, next) => {
@@ -85,6 +88,7 @@ export const pageRouters = [
   workflowPages,
   schedulePages,
   workerPages,
+  taskPages,
   rayPages,
   chartPages,
   keyPages,

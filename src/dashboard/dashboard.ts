@@ -1,8 +1,9 @@
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import { LovageError } from "../core/errors.ts";
 import type { Service } from "../process/service.ts";
 import { createAuditLog } from "../queue/audit-log.ts";
+import { sampleBacklog } from "../queue/history.ts";
 import { createLoginThrottle } from "../queue/login-throttle.ts";
 import { createSessions, readSessionSecret } from "../queue/sessions.ts";
 import { createApp, type Handler } from "./app.ts";
@@ -10,6 +11,7 @@ import { createAudit } from "./audit.ts";
 import { createLive } from "./live.ts";
 import type { DashboardParts } from "./parts.ts";
 import { createSessionMiddleware, isLoggedIn } from "./sessions.ts";
+import { shareAnswer } from "./shared-answer.ts";
 import { createUsers, type UserList } from "./users.ts";
 
 export interface DashboardOptions extends DashboardParts {
@@ -25,7 +27,12 @@ export interface DashboardOptions extends DashboardParts {
   health?: { livez: Handler; readyz: Handler } | undefined;
   /** For those who are logged in. */
   metrics?: Handler | undefined;
+  /** Runs what a request asks for in the trace that its headers name. Default: there are no traces. */
+  enterTrace?: ((headers: IncomingHttpHeaders, next: () => void) => void) | undefined;
 }
+
+/** How often the backlog is noted for the charts, in milliseconds. */
+const samplingInterval = 15_000;
 
 export interface Dashboard extends Service {
   /** Where it listens; known after `start`. */
@@ -36,6 +43,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const { broker, client, logger, host, port } = options;
   let server: Server | undefined;
   let stopLive = () => {};
+  let sampling: NodeJS.Timeout | undefined;
   return {
     get url() {
       const address = server?.address();
@@ -68,9 +76,16 @@ export function createDashboard(options: DashboardOptions): Dashboard {
       } catch (error) {
         throw cannotListen(error, host, port);
       }
+      // While Redis is away one look waits for it; more would only queue up.
+      const look = shareAnswer(() => sampleBacklog(broker), 0);
+      const sample = () =>
+        void look().catch((error) => logger.warn({ err: error }, "the backlog was not looked at"));
+      sample();
+      sampling = setInterval(sample, samplingInterval);
     },
     async stop() {
       stopLive();
+      clearInterval(sampling);
       if (server === undefined || !server.listening) return;
       const closed = once(server, "close");
       server.close();

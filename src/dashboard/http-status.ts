@@ -29,6 +29,7 @@ const statuses: Readonly<Record<string, number>> = {
   REDIS_POLICY: 503,
   NOT_DURABLE: 503,
   RAY_UNAVAILABLE: 503,
+  DEADLINE_EXCEEDED: 504,
 };
 
 /** The HTTP status of an error; 500 for what nobody foresaw. */

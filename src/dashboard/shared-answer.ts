@@ -1,28 +1,31 @@
-/** An answer that all who ask within a moment get, so that many open pages cost Redis no more than one. */
+/** An answer that all who ask within a moment get, so that many open pages cost no more than one. */
 export interface SharedAnswer<T> {
   (): Promise<T>;
   /** The next one asks anew: something was changed. */
   forget(): void;
 }
 
-/** @param lifetime milliseconds */
+/** @param lifetime milliseconds from the answer on; until it is there nobody asks a second time */
 export function shareAnswer<T>(read: () => Promise<T>, lifetime = 1000): SharedAnswer<T> {
-  let answer: Promise<T> | undefined;
-  let until = 0;
+  let last: { answer: Promise<T>; until: number } | undefined;
   const ask = () => {
-    if (answer !== undefined && Date.now() < until) return answer;
-    until = Date.now() + lifetime;
-    const asked = read();
-    answer = asked;
-    // A failure is nobody else's.
-    asked.catch(() => {
-      if (answer === asked) answer = undefined;
-    });
-    return asked;
+    if (last !== undefined && Date.now() < last.until) return last.answer;
+    const current = { answer: read(), until: Number.POSITIVE_INFINITY };
+    last = current;
+    current.answer.then(
+      () => {
+        current.until = Date.now() + lifetime;
+      },
+      () => {
+        // A failure is nobody else's.
+        if (last === current) last = undefined;
+      },
+    );
+    return current.answer;
   };
   return Object.assign(ask, {
     forget() {
-      answer = undefined;
+      last = undefined;
     },
   });
 }

@@ -1,4 +1,4 @@
-import type { Queue } from "bullmq";
+import type { Queue, Telemetry } from "bullmq";
 import type { Redis, RedisOptions } from "ioredis";
 import { LovageError } from "../core/errors.ts";
 import { queueNames } from "../task/definition.ts";
@@ -15,6 +15,9 @@ import { createKeys, type Keys } from "./keys.ts";
 import { createQueues } from "./queues.ts";
 import { type ScriptCommands, withScripts } from "./scripts.ts";
 
+/** BullMQ's interface to traces; `bullmq-otel` has it for OpenTelemetry. */
+export type { Telemetry } from "bullmq";
+
 export interface BrokerOptions {
   redis: string | RedisSettings;
   /** Called with the reason every 2 s while Redis is away at the start. */
@@ -23,6 +26,8 @@ export interface BrokerOptions {
   connectDeadline?: number;
   /** Errors of the connection; ioredis reconnects by itself. */
   onError?: (error: Error) => void;
+  /** Makes a trace of what is enqueued and run. Default: none. */
+  telemetry?: Telemetry | undefined;
 }
 
 /** One process' hold on Redis: a connection for commands, and the queues on it. */
@@ -32,6 +37,7 @@ export interface Broker {
   readonly keys: Keys;
   /** Host and port, without the password. */
   readonly address: string;
+  readonly telemetry: Telemetry | undefined;
   /** The BullMQ queue of a name; made at the first call. */
   queue(name: string): Queue;
   /** A further connection, for what blocks, subscribes or must not be repeated. */
@@ -56,13 +62,14 @@ export async function openBroker(options: BrokerOptions): Promise<Broker> {
     throw error;
   }
   const keys = createKeys(settings.prefix ?? defaultPrefix);
-  const queues = createQueues(redis, keys.prefix, onError);
+  const queues = createQueues(redis, keys.prefix, onError, options.telemetry);
   let closing: Promise<void> | undefined;
   return {
     redis,
     settings,
     keys,
     address: redisAddress(settings),
+    telemetry: options.telemetry,
     queue: queues.queue,
     duplicate(overrides) {
       const further = createRedis(settings, overrides);

@@ -135,6 +135,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
         prefix: broker.keys.prefix,
         name: options.workerName,
         concurrency,
+        ...(broker.telemetry && { telemetry: broker.telemetry }),
         lockDuration: options.lockDuration,
         stalledInterval: Math.max(1000, options.lockDuration / 2),
         maxStalledCount,

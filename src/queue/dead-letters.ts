@@ -1,10 +1,13 @@
-import { type Duration, toMilliseconds } from "../core/durations.ts";
+import type { Duration } from "../core/durations.ts";
 import { LovageError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
+import { toMoment } from "../core/moments.ts";
 import type { Call } from "../task/codec.ts";
 import { type QueueName, queueNames } from "../task/definition.ts";
 import type { Broker } from "./broker.ts";
 import { jobFields } from "./keys.ts";
+import type { SetPlace } from "./search-place.ts";
+import { readSet } from "./search-source.ts";
 import { type JobSnapshot, readError, toSnapshot, toState } from "./snapshot.ts";
 
 /** The states in which a job is a dead letter. */
@@ -44,7 +47,11 @@ export async function* walkDeadLetters(
   filter: DeadLetterFilter,
   cursor?: string,
 ): AsyncGenerator<{ snapshot: JobSnapshot; cursor: string }, void, undefined> {
-  const bounds = { since: readMoment(filter.since, "since"), until: readMoment(filter.until, "until") };
+  const { since, until } = filter;
+  const bounds = {
+    since: since === undefined ? undefined : toMoment(since, "since").getTime(),
+    until: until === undefined ? undefined : toMoment(until, "until").getTime(),
+  };
   const queues = filter.queue === undefined ? queueNames : [filter.queue];
   let after = cursor === undefined ? undefined : decodePlace(cursor);
   for (;;) {
@@ -65,31 +72,17 @@ async function readPlaces(
   { since, until }: { since: number | undefined; until: number | undefined },
   after: Place | undefined,
 ): Promise<Place[]> {
-  const least = since ?? "-inf";
-  const most = Math.min(
-    after?.endedAt ?? Number.POSITIVE_INFINITY,
-    until === undefined ? Number.POSITIVE_INFINITY : until - 1,
-  );
   const pages = await Promise.all(
     queues.map(async (queue) => {
-      const places: Place[] = [];
-      // Many may have ended in the same millisecond: those that were seen already are passed over.
-      for (let offset = 0; ; offset += page) {
-        const found = await broker.redis.zrevrangebyscore(
-          broker.keys.failed(queue),
-          Number.isFinite(most) ? most : "+inf",
-          least,
-          "WITHSCORES",
-          "LIMIT",
-          offset,
-          page,
-        );
-        for (let at = 0; at < found.length; at += 2) {
-          const place = { queue, id: found[at] ?? "", endedAt: Number(found[at + 1]) };
-          if (after === undefined || compare(after, place) < 0) places.push(place);
-        }
-        if (places.length > 0 || found.length < 2 * page) return { places, full: found.length === 2 * page };
-      }
+      const set = {
+        key: broker.keys.failed(queue),
+        kind: "newest",
+        least: since ?? "-inf",
+        most: until === undefined ? "+inf" : until - 1,
+      } as const;
+      const { entries, end } = await readSet(broker, set, after && placeIn(queue, after), page);
+      const places = entries.map(({ id, score = 0 }) => ({ queue, id, endedAt: score }));
+      return { places, full: !end };
     }),
   );
   const ends = pages.flatMap(({ places, full }) => (full ? places.slice(-1) : [])).sort(compare);
@@ -98,6 +91,12 @@ async function readPlaces(
     .flatMap(({ places }) => places)
     .sort(compare)
     .filter((place) => end === undefined || compare(place, end) <= 0);
+}
+
+/** Where a place of all queues is in one of them: what ended at the same moment comes before it, or after it. */
+function placeIn(queue: string, { endedAt, queue: of, id }: Place): SetPlace {
+  const beyond = queue < of ? "" : "\u{10ffff}";
+  return { score: endedAt, id: queue === of ? id : beyond, next: false };
 }
 
 /** The newest first; Redis, too, orders what has the same score by id, from the last to the first. */
@@ -165,17 +164,5 @@ function decodePlace(cursor: string): Place {
     field: "cursor",
     value: cursor,
     hint: "give the `cursor` of the last answer, or leave it out",
-  });
-}
-
-/** Milliseconds since 1970 of a moment, or of so long ago. */
-function readMoment(moment: Date | Duration | undefined, field: string): number | undefined {
-  if (moment === undefined) return undefined;
-  const time = moment instanceof Date ? moment.getTime() : Date.now() - toMilliseconds(moment, field);
-  if (!Number.isNaN(time)) return time;
-  throw new LovageError("INPUT_INVALID", `${field} is no moment`, {
-    field,
-    value: String(moment),
-    hint: 'use a Date, or how long ago: "1h"',
   });
 }

@@ -24,7 +24,8 @@ export const expiryScripts = {
         local data, started = unpack(redis.call("hmget", ARGV[1] .. ids[at], "data", "ats"))
         if data and (started or "0") == "0" then
           bytes = bytes + #data
-          for expiry in string.gmatch(data, '"expiresAt":(%d+)') do
+          local place = string.find(data, '"expiresAt":', 1, true)
+          for expiry in string.gmatch(place and string.sub(data, place) or "", '"expiresAt":(%d+)') do
             if tonumber(expiry) < tonumber(ARGV[5]) then
               found[#found + 1] = ids[at]
               break

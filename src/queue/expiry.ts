@@ -4,13 +4,17 @@ import { LovageError } from "../core/errors.ts";
 import { decodeCall } from "../task/codec.ts";
 import type { Broker } from "./broker.ts";
 import { setHeld } from "./held-field.ts";
+import { noteExpired } from "./history.ts";
 import { jobFields } from "./keys.ts";
 
 /** Where the next look for expired jobs goes on, for each list: a number of jobs from its old end. */
 export type ExpiryCursor = Map<string, number>;
 
-/** How many jobs a look goes through at once, and at most: a list of a million is gone through in an hour. */
-const slice = 1000;
+/**
+ * How many jobs a look goes through at once, for some milliseconds of Redis', and at most: a list of a million is gone
+ * through in an hour.
+ */
+const slice = 250;
 const most = 20_000;
 
 /** How many jobs one look ends at most: each is cut out of the middle of a list. */
@@ -28,6 +32,7 @@ const hold = 30_000;
  */
 export async function expireWaiting(broker: Broker, queue: string, cursor: ExpiryCursor): Promise<string[]> {
   const ended: string[] = [];
+  const tasks: string[] = [];
   for (const list of ["wait", "prioritized"]) {
     const key = broker.keys.job(queue, list);
     let at = cursor.get(key) ?? 0;
@@ -35,8 +40,10 @@ export async function expireWaiting(broker: Broker, queue: string, cursor: Expir
       const [count = 0, ...found] = await find(broker, queue, list, at);
       let gone = 0;
       for (const id of found.map(String)) {
-        if (!(await expire(broker, queue, id))) continue;
+        const task = await expire(broker, queue, id);
+        if (task === undefined) continue;
         ended.push(id);
+        tasks.push(task);
         gone += 1;
       }
       looked += Number(count);
@@ -49,6 +56,7 @@ export async function expireWaiting(broker: Broker, queue: string, cursor: Expir
     }
     cursor.set(key, at);
   }
+  await noteExpired(broker, queue, tasks);
   return ended;
 }
 
@@ -58,19 +66,21 @@ async function find(broker: Broker, queue: string, list: string, from: number): 
   return redis.lovageFindExpired(key, prefix, list, from, slice, Date.now());
 }
 
-async function expire(broker: Broker, queue: string, id: string): Promise<boolean> {
+/** @returns its task's name; undefined when it was not ended */
+async function expire(broker: Broker, queue: string, id: string): Promise<string | undefined> {
   const { redis, keys } = broker;
   const key = keys.job(queue, id);
   const token = `expiry:${randomUUID()}`;
-  const job = await Job.fromId(broker.queue(queue), id);
+  // One whose data is no JSON is the workers' to refuse.
+  const job = await Job.fromId(broker.queue(queue), id).catch(() => undefined);
   const error = job && expiryOf(job);
-  if (job === undefined || error === undefined) return false;
+  if (job === undefined || error === undefined) return undefined;
   const lists = ["wait", "prioritized", "active"].map((name) => keys.job(queue, name));
   if ((await redis.lovageTakeUnstarted(key, keys.lock(queue, id), ...lists, id, token, hold)) !== 1)
-    return false;
+    return undefined;
   await setHeld({ broker, queue }, id, token, jobFields.error, JSON.stringify(error.toRecord()));
   await job.moveToFailed(new UnrecoverableError(`${error.code}: ${error.message}`), token, false);
-  return true;
+  return job.name;
 }
 
 /** Undefined for a job that has not expired, or whose end leads to more. */

@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
+import * as z from "zod";
+import { parseJson } from "../core/json.ts";
 import type { Broker } from "./broker.ts";
 import type { JobPlace } from "./idempotency.ts";
 import { type PreparedJob, prepareJob } from "./producer.ts";
-import { armedFor, firingsOf, type ScheduleRecord, type ScheduleSpec } from "./schedule-record.ts";
+import { armedFor, firingsOf, type ScheduleRecord, type ScheduleSpec, Spec } from "./schedule-record.ts";
 import { momentTexts } from "./schedules.ts";
 
 /** A firing that was claimed and whose job is still to be added. */
@@ -17,6 +19,20 @@ export interface Firing {
   spec: Pick<ScheduleSpec, "target" | "input" | "options">;
   /** The earlier job, which is cancelled first. */
   cancels?: JobPlace;
+}
+
+const Firing = z.object({
+  name: z.string(),
+  at: z.number(),
+  firedAt: z.number(),
+  lateness: z.number(),
+  spec: Spec.pick({ target: true, input: true, options: true }),
+  cancels: z.object({ queue: z.string(), id: z.string() }).optional(),
+});
+
+/** Undefined for a text that is none. */
+export function readFiring(text: string): Firing | undefined {
+  return Firing.safeParse(parseJson(text)).data as Firing | undefined;
 }
 
 /** What is decided for a schedule that is due. */
@@ -75,7 +91,7 @@ export async function settle(
     ...momentTexts(armed),
     String(skipped),
     String(queue ?? ""),
-    ...(fire === null ? ["", ""] : firingTexts(record, fire, now, cancels)),
+    ...(fire === null ? ["", ""] : firingTexts(record, fire, now, latenessOf(record, fire, now), cancels)),
     String(due ?? 0),
   );
   return answer === 1;
@@ -98,7 +114,8 @@ export async function settleQueued(
     String(term),
     record.name,
     String(at),
-    ...firingTexts(record, at, now),
+    // It waited for its turn, not for the scheduler.
+    ...firingTexts(record, at, now, 0),
   );
   return answer === 1;
 }
@@ -131,11 +148,11 @@ function firingTexts(
   record: ScheduleRecord,
   at: number,
   now: number,
+  lateness: number,
   cancels?: JobPlace,
 ): [id: string, firing: string] {
   const { name, spec } = record;
   const { target, input, options } = spec;
-  const lateness = latenessOf(record, at, now);
   const firing: Firing = { name, at, firedAt: now, lateness, spec: { target, input, options } };
   return [scheduledId(name, at), JSON.stringify(cancels === undefined ? firing : { ...firing, cancels })];
 }

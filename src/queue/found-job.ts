@@ -6,6 +6,8 @@ export interface JobQuery {
   /** The beginning of a job's id, or the whole. */
   id?: string;
   task?: string;
+  /** Of one of these tasks. */
+  tasks?: readonly string[];
   queue?: QueueName;
   /** Default: every state. */
   states?: readonly JobState[];

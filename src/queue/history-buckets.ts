@@ -34,6 +34,9 @@ export interface Scope {
   task?: string | undefined;
 }
 
+/** Under this name is counted whose task nobody knows: anybody may write names into Redis. */
+export const unknownTask = "unknown";
+
 export function bucketKey(
   { keys }: Pick<Broker, "keys">,
   resolution: Resolution,

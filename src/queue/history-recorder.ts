@@ -2,7 +2,7 @@ import type { Outcome } from "../task/execute.ts";
 import type { Broker } from "./broker.ts";
 import type { HeldJob } from "./held-job.ts";
 import { bucketCount, bucketOf } from "./histogram.ts";
-import { type Figures, finest, writeFigures } from "./history-buckets.ts";
+import { type Figures, finest, unknownTask, writeFigures } from "./history-buckets.ts";
 
 /** Counts a worker's outcomes and times in memory, and adds them to Redis now and then. */
 export interface HistoryRecorder {
@@ -48,9 +48,6 @@ interface Minute {
 
 /** While Redis is away little can happen; what happened longer ago than this is dropped. */
 const mostMinutes = 120;
-
-/** Under this name what is counted whose task the worker does not know: anybody may write names. */
-const unknownTask = "unknown";
 
 export function createHistoryRecorder(broker: Broker, knownTasks: ReadonlySet<string>): HistoryRecorder {
   let offset = 0;

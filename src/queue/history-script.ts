@@ -1,7 +1,7 @@
 /**
- * Writes figures into hashes that expire by themselves. KEYS come in threes: one hash for each resolution. ARGV[1]: how ("add", or "greatest" of
- * the old and the new figure); then for each three of KEYS their times of expiry in milliseconds since 1970, a number of
- * figures, and so many fields and figures.
+ * Writes figures into hashes that expire by themselves. KEYS come in threes: one hash for each resolution. ARGV[1]: how
+ * ("add", or "greatest" of the old and the new figure); then for each three of KEYS their times of expiry in
+ * milliseconds since 1970, a number of figures, and so many fields and figures.
  */
 const lua = `
   local function add(key, field, figure) redis.call("hincrby", key, field, figure) end

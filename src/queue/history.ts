@@ -3,7 +3,7 @@ import { LovageError } from "../core/errors.ts";
 import { queueNames } from "../task/definition.ts";
 import type { Broker } from "./broker.ts";
 import { bucketCount, quantile } from "./histogram.ts";
-import { beginOf, bucketKey, resolutions, writeFigures } from "./history-buckets.ts";
+import { beginOf, bucketKey, resolutions, unknownTask, writeFigures } from "./history-buckets.ts";
 import {
   type History,
   type HistoryPoint,
@@ -41,16 +41,11 @@ export async function readHistory(broker: Broker, query: HistoryQuery = {}): Pro
     for (const [error, fields] of answers.slice(index * queues.length, (index + 1) * queues.length)) {
       if (error !== null) throw error;
       addFields(sum, fields as Record<string, string>);
-      addFields(total, fields as Record<string, string>);
     }
+    addSum(total, sum);
     return { at: new Date(begin), ...toPoint(sum) };
   });
-  const waiting = steps.flatMap((point) => point.waiting ?? []);
-  return {
-    step,
-    points: steps,
-    total: { ...toPoint(total), waiting: waiting.length === 0 ? null : Math.max(...waiting) },
-  };
+  return { step, points: steps, total: toPoint(total) };
 }
 
 /** Notes how many jobs wait and how old the oldest is, by queue. Whoever runs may do so, however many and however often. */
@@ -68,6 +63,20 @@ export async function sampleBacklog(broker: Broker): Promise<void> {
       fields: ["waiting", waiting, "backlogAge", oldestMilliseconds ?? 0],
     })),
   );
+}
+
+/** Counts jobs of a queue that expired before any worker took them, by the names of their tasks. */
+export async function noteExpired(broker: Broker, queue: string, tasks: readonly string[]): Promise<void> {
+  if (tasks.length === 0) return;
+  const { redis, keys } = broker;
+  const [at, known] = await Promise.all([readClock(broker), redis.hkeys(keys.manifests)]);
+  const counts = new Map<string, number>();
+  for (const task of tasks) {
+    const name = known.includes(task) ? task : unknownTask;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  const byTask = [...counts].map(([task, count]) => ({ queue, task, at, fields: ["expired", count] }));
+  await writeFigures(broker, "add", [...byTask, { queue, at, fields: ["expired", tasks.length] }]);
 }
 
 function readQuery(query: HistoryQuery) {
@@ -100,21 +109,35 @@ function createSum(): Sum {
 }
 
 function addFields(sum: Sum, fields: Readonly<Record<string, string>>): void {
-  for (const [field, text] of Object.entries(fields)) {
-    const figure = Number(text);
-    const [, times, bucket = ""] = /^(wait|run):(\d+)$/.exec(field) ?? [];
-    if (times === "wait" || times === "run") {
-      const buckets = sum[times];
-      const index = Math.min(Number(bucket), bucketCount - 1);
-      buckets[index] = (buckets[index] ?? 0) + figure;
-    } else if (field === "waiting") sum.waiting = (sum.waiting ?? 0) + figure;
+  for (const field in fields) {
+    const figure = Number(fields[field]);
+    if (field.startsWith("wait:")) bump(sum.wait, Number(field.slice(5)), figure);
+    else if (field.startsWith("run:")) bump(sum.run, Number(field.slice(4)), figure);
+    else if (field === "waiting") sum.waiting = (sum.waiting ?? 0) + figure;
     else if (field === "backlogAge") sum.backlogAge = Math.max(sum.backlogAge ?? 0, figure);
     else if (isCount(field)) sum[field] += figure;
   }
 }
 
-function isCount(field: string): field is "completed" | "failed" | "retried" | "cancelled" | "expired" {
-  return ["completed", "failed", "retried", "cancelled", "expired"].includes(field);
+/** Adds what happened in a step to the whole; of the backlog the greatest counts. */
+function addSum(total: Sum, step: Sum): void {
+  for (const count of counts) total[count] += step[count];
+  for (const times of ["wait", "run"] as const) {
+    for (const [bucket, figure] of step[times].entries()) bump(total[times], bucket, figure);
+  }
+  for (const figure of ["waiting", "backlogAge"] as const) {
+    if (step[figure] !== null) total[figure] = Math.max(total[figure] ?? 0, step[figure]);
+  }
+}
+
+function bump(buckets: number[], bucket: number, by: number): void {
+  buckets[bucket] = (buckets[bucket] ?? 0) + by;
+}
+
+const counts = ["completed", "failed", "retried", "cancelled", "expired"] as const;
+
+function isCount(field: string): field is (typeof counts)[number] {
+  return (counts as readonly string[]).includes(field);
 }
 
 function toPoint({ wait, run, ...counts }: Sum): Omit<HistoryPoint, "at"> {

@@ -19,8 +19,11 @@ export interface SearchOptions {
 /** From these states a job may come, or come back, to those that wait, at the end that is looked at last. */
 const comesBack: ReadonlySet<JobState> = new Set(["active", "waiting-children", "scheduled"]);
 
+/** In so many sources it looks at once, and at the clock afterwards. */
+const atOnce = 8;
+
 /** So many jobs that were given are remembered, of those that may come back to be waiting ones. */
-const mostGiven = 200;
+const mostGiven = 100;
 
 /**
  * A part of the jobs that fit a query: those that run first, then the nearest to now, by when a job ended, was enqueued
@@ -58,13 +61,21 @@ export async function searchJobs(
     if (jobs.length > 0) until = 0;
   }
 
+  let took = 0;
   for (let round = 0; jobs.length < limit; round += 1) {
     const best = nearest(walks);
     // When the time is over, what was found is not held back until all that may be nearer has been looked at.
-    const late = round > 0 && performance.now() >= until;
+    // Slices double: the next look may take twice as long as the last one did.
+    const begin = performance.now();
+    const late = round > 0 && begin + 2 * took >= until;
     const behind = late ? [] : walks.filter((walk) => mustGoOn(walk, best, walks));
-    await Promise.all(behind.map((walk) => walk.goOn()));
-    if (behind.length > 0) continue;
+    // Those first that were looked at least: each has its share of the time.
+    const next = behind.toSorted((one, other) => one.looked() - other.looked()).slice(0, atOnce);
+    await Promise.all(next.map((walk) => walk.goOn()));
+    if (next.length > 0) {
+      took = performance.now() - begin;
+      continue;
+    }
     const found = best?.next();
     if (best === undefined || found === undefined) break;
     best.take();

@@ -33,6 +33,8 @@ export interface Keys {
   readonly workers: string;
   /** Hash: the limits that operators set for tasks, instead of those of their definitions. */
   readonly limits: string;
+  /** What tells this Redis from every other. */
+  readonly redisId: string;
   /** Hash: API key's id → what is known of it. */
   readonly apiKeys: string;
   /** Hash: API key's id → when it was used last, about. */
@@ -41,8 +43,6 @@ export interface Keys {
   readonly apiRates: string;
   /** Hash: what happened within one step of time in a queue, or to a task in it. `begin`: milliseconds since 1970. */
   history(step: number, begin: number, scope: string): string;
-  /** What tells this Redis from every other. */
-  readonly redisId: string;
   /** Sorted set of all schedules by the moment at which each is due. */
   readonly schedules: string;
   /** Hash of one schedule. */
@@ -96,11 +96,11 @@ export function createKeys(prefix: string): Keys {
     cancellations: `${prefix}:cancellations`,
     workers: `${prefix}:workers`,
     limits: `${prefix}:limits`,
+    redisId: `${prefix}:redis-id`,
     apiKeys: `${prefix}:api-keys`,
     apiKeysUsed: `${prefix}:api-keys-used`,
     apiRates: `${prefix}:api-rate`,
     history: (step, begin, scope) => `${prefix}:history:${step}:${begin}:${scope}`,
-    redisId: `${prefix}:redis-id`,
     schedules: `${prefix}:schedules`,
     schedule: (name) => `${prefix}:schedule:${name}`,
     schedulesQueued: `${prefix}:schedules-queued`,

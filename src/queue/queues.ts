@@ -1,4 +1,4 @@
-import { Queue } from "bullmq";
+import { Queue, type Telemetry } from "bullmq";
 import type { Redis } from "ioredis";
 
 /** BullMQ's queues over one connection. */
@@ -8,13 +8,18 @@ export interface Queues {
   close(): Promise<void>;
 }
 
-export function createQueues(redis: Redis, prefix: string, onError: (error: Error) => void): Queues {
+export function createQueues(
+  redis: Redis,
+  prefix: string,
+  onError: (error: Error) => void,
+  telemetry?: Telemetry,
+): Queues {
   const queues = new Map<string, Queue>();
   return {
     queue(name) {
       let queue = queues.get(name);
       if (queue === undefined) {
-        queue = new Queue(name, { connection: redis, prefix });
+        queue = new Queue(name, { connection: redis, prefix, ...(telemetry && { telemetry }) });
         queue.on("error", onError);
         queues.set(name, queue);
       }

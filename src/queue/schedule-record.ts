@@ -7,7 +7,7 @@ import type { Target } from "./producer.ts";
 import type { ScheduleView } from "./schedule-view.ts";
 
 /** What a schedule says, as Redis keeps it: whoever fires it needs no catalogue. */
-const Spec = z.object({
+export const Spec = z.object({
   target: z.object({
     name: z.string(),
     queue: z.string(),

@@ -78,6 +78,13 @@ export const scheduleScripts = {
       redis.call("publish", ARGV[4], ARGV[2])
       return 1`,
   },
+  /** Takes a name out of the index whose schedule is gone. KEYS: index, schedule. ARGV: name. */
+  lovageScheduleForget: {
+    numberOfKeys: 2,
+    lua: `
+      if redis.call("exists", KEYS[2]) == 1 then return 0 end
+      return redis.call("zrem", KEYS[1], ARGV[1])`,
+  },
   /** ARGV: name, JSON of who paused it and why, channel. Returns 0 when there is none. */
   lovageSchedulePause: {
     numberOfKeys: 3,
@@ -175,6 +182,7 @@ export interface ScheduleCommands {
   lovageLeaseEnd(lease: string, holder: string, channel: string): Promise<number>;
   lovageSchedulePut(...keysAndArguments: string[]): Promise<number>;
   lovageScheduleRemove(...keysAndArguments: string[]): Promise<number>;
+  lovageScheduleForget(index: string, schedule: string, name: string): Promise<number>;
   lovageSchedulePause(...keysAndArguments: string[]): Promise<number>;
   lovageScheduleResume(...keysAndArguments: string[]): Promise<number>;
   lovageScheduleFire(...keysAndArguments: string[]): Promise<number>;

@@ -33,7 +33,12 @@ export async function* walkSchedules(broker: Broker): AsyncGenerator<ScheduleRec
 export async function dueSchedules(broker: Broker, now: number, most: number): Promise<ScheduleRecord[]> {
   const { redis, keys } = broker;
   const names = await redis.zrangebyscore(keys.schedules, "-inf", now, "LIMIT", 0, most);
-  return readSchedules(broker, names);
+  const records = await readSchedules(broker, names);
+  if (records.length < names.length) {
+    // Names of schedules that are gone would stand before all others for ever.
+    for (const name of names) await redis.lovageScheduleForget(keys.schedules, keys.schedule(name), name);
+  }
+  return records;
 }
 
 /** The moment at which the next one is due; null when none is armed. */

@@ -1,4 +1,5 @@
 import type { Redis } from "ioredis";
+import { type DepthCommand, depthScript } from "./depth-script.ts";
 import { type ExpiryCommands, expiryScripts } from "./expiry-scripts.ts";
 import { type HistoryCommand, historyScript } from "./history-script.ts";
 import { type RateLineCommand, rateLineScript } from "./rate-line-script.ts";
@@ -177,8 +178,9 @@ const sources = {
   ...slotsScript,
   ...rateLineScript,
   ...scheduleScripts,
-  ...searchScript,
   ...expiryScripts,
+  ...searchScript,
+  ...depthScript,
 } as const;
 
 /** The scripts as commands of the client. */
@@ -187,8 +189,9 @@ export interface ScriptCommands
     SlotsCommand,
     RateLineCommand,
     ScheduleCommands,
+    ExpiryCommands,
     SearchCommands,
-    ExpiryCommands {
+    DepthCommand {
   lovageSetHeld(job: string, lock: string, token: string, field: string, value: string): Promise<number>;
   lovageLog(
     job: string,

@@ -101,10 +101,11 @@ function matchOf(
 }
 
 function fits(job: FoundJob, query: JobQuery, searched: () => unknown[]): boolean {
-  const { task, queue, states, tag, code, worker, since, until, id, text } = query;
+  const { task, tasks, queue, states, tag, code, worker, since, until, id, text } = query;
   return (
     (states === undefined || states.includes(job.state as JobState)) &&
     (task === undefined || task === job.task) &&
+    (tasks === undefined || tasks.includes(job.task)) &&
     (queue === undefined || queue === job.queue) &&
     (tag === undefined || job.tags.includes(tag)) &&
     (code === undefined || code === job.error?.code) &&

@@ -1,3 +1,4 @@
+import { deflateRawSync, inflateRawSync } from "node:zlib";
 import * as z from "zod";
 import { LovageError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
@@ -36,8 +37,10 @@ const Cursor = z.object({
   /** By source; one that is not there has been looked through. */
   places: z.record(z.string(), Place),
   /** Marks of the jobs given that may turn up again among the waiting ones. */
-  given: z.array(z.string()),
+  given: z.array(z.string()).max(1000),
 });
+
+const mostBytes = 256 * 1024;
 
 /** Where a sorted set is gone on with. */
 export type SetPlace = z.infer<typeof SetPlace>;
@@ -49,16 +52,27 @@ export type Place = z.infer<typeof Place>;
 export type Cursor = z.infer<typeof Cursor>;
 
 export function encodeCursor(cursor: Cursor): string {
-  return Buffer.from(JSON.stringify(cursor)).toString("base64url");
+  // It travels in URLs, of which proxies take some 8 kB.
+  return deflateRawSync(JSON.stringify(cursor)).toString("base64url");
 }
 
 /** @throws LovageError `INPUT_INVALID` */
 export function decodeCursor(text: string): Cursor {
-  const found = Cursor.safeParse(parseJson(Buffer.from(String(text), "base64url").toString()));
+  const found = Cursor.safeParse(unpack(text));
   if (found.success) return found.data;
   throw new LovageError("INPUT_INVALID", "the cursor is none of a search", {
     field: "cursor",
     value: text,
     hint: "give the `cursor` of the last answer, or leave it out",
   });
+}
+
+/** Undefined for what is none, or would unpack to more than any cursor has. */
+function unpack(text: string): unknown {
+  try {
+    const packed = Buffer.from(text, "base64url");
+    return parseJson(inflateRawSync(packed, { maxOutputLength: mostBytes }).toString());
+  } catch {
+    return undefined;
+  }
 }

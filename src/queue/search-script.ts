@@ -7,7 +7,8 @@ import { plainRun } from "./search-text.ts";
  * the caller, who reads the few that are let through.
  */
 export interface Sieve {
-  task?: string;
+  /** Any of these. */
+  tasks?: readonly string[];
   worker?: string;
   /** Milliseconds since 1970. */
   since?: number;
@@ -27,7 +28,8 @@ const unwrittenCodes = ["JOB_STALLED", "JOB_FAILED"];
 
 /** The sieve of a query; undefined when it lets everything through. */
 export function sieveOf(query: JobQuery, extra: Pick<Sieve, "error" | "cancelled">): Sieve | undefined {
-  const { task, worker, since, until, tag, text, code } = query;
+  const { worker, since, until, tag, text, code } = query;
+  const tasks = query.task === undefined ? query.tasks : [query.task];
   const error = [
     ...(extra.error ?? []),
     ...(code === undefined || unwrittenCodes.includes(code) ? [] : [code]),
@@ -35,7 +37,7 @@ export function sieveOf(query: JobQuery, extra: Pick<Sieve, "error" | "cancelled
   const data = plainRun(tag);
   const anywhere = plainRun(text)?.toLowerCase();
   const sieve: Sieve = {
-    ...(task !== undefined && { task }),
+    ...(tasks !== undefined && { tasks }),
     ...(worker !== undefined && { worker }),
     ...(since !== undefined && { since: since.getTime() }),
     ...(until !== undefined && { until: until.getTime() }),
@@ -58,6 +60,11 @@ export const searchScript = {
     numberOfKeys: 0,
     lua: `
       local sieve = cjson.decode(ARGV[2])
+      local named
+      if sieve.tasks then
+        named = {}
+        for _, task in ipairs(sieve.tasks) do named[task] = true end
+      end
       local fields = { "timestamp", "name", "pb" }
       local big = #fields
       if sieve.data or sieve.text then fields[#fields + 1] = "data" end
@@ -72,7 +79,7 @@ export const searchScript = {
       local bytes, looked, last = 0, 0, ""
       local passed = {}
       local function fits(job)
-        if sieve.task and job[2] ~= sieve.task then return false end
+        if named and not named[job[2]] then return false end
         if sieve.worker and job[3] ~= sieve.worker then return false end
         local at = tonumber(job[1]) or 0
         if sieve.since and at < sieve.since then return false end

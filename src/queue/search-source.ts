@@ -125,7 +125,7 @@ export interface Slice {
 /** The members of a sorted set after a place. @param most the highest score meant at a beginning */
 export async function readSet(
   { redis }: Broker,
-  { key, kind, least, most }: Source,
+  { key, kind, least, most }: Pick<Source, "key" | "kind" | "least" | "most">,
   place: SetPlace | undefined,
   count: number,
 ): Promise<Slice> {

@@ -30,11 +30,11 @@ export interface Walk {
   place(): Place | undefined;
 }
 
-/** Slices grow from the one to the other while nothing is found in them: Redis is never busy for more than some milliseconds. */
-const leastSlice = 50;
+/** Slices grow from the one to the other: most sources are asked for few jobs, and Redis is never busy for long. */
+const leastSlice = 16;
 const mostSlice = 500;
-/** Of ids alone many are read at once. */
-const idSlice = 5000;
+/** Of ids alone more are read at once. */
+const mostIds = 2000;
 
 /** So many neighbours of a place in a list are remembered: all but one may be gone by the next part. */
 const neighbours = 3;
@@ -52,6 +52,7 @@ export interface WalkOptions {
 export function createWalk(broker: Broker, source: Source, options: WalkOptions): Walk {
   const { query, at, begun, wasGiven } = options;
   const start = begun?.places[source.name];
+  const onlyIds = query.id !== undefined && source.sieve === undefined;
   let place: Place = start ?? { floor: 0 };
   let over = false;
   let bound = 0;
@@ -101,9 +102,9 @@ export function createWalk(broker: Broker, source: Source, options: WalkOptions)
     switch (source.collection) {
       case "wait":
       case "prioritized":
-        return match.enqueuedAt.getTime() > at;
       case "active":
-        return (match.startedAt?.getTime() ?? 0) > at;
+        // It was made since, or taken since and maybe handed back.
+        return Math.max(match.enqueuedAt.getTime(), match.startedAt?.getTime() ?? 0) > at;
       case "delayed":
         return match.delayedAt > at;
       default:
@@ -112,14 +113,13 @@ export function createWalk(broker: Broker, source: Source, options: WalkOptions)
   }
 
   async function read(): Promise<Slice> {
-    const count = query.id === undefined || source.sieve !== undefined ? size : idSlice;
-    if (source.kind === "list") return readList(broker, source, place.list, count);
+    if (source.kind === "list") return readList(broker, source, place.list, size);
     // Of what ended since the search began some may have been given as running.
     const most =
       begun !== undefined && source.kind === "newest" && source.collection !== "prioritized"
         ? at
         : source.most;
-    return readSet(broker, { ...source, most }, place.set, count);
+    return readSet(broker, { ...source, most }, place.set, size);
   }
 
   /** The places in the slice of what may fit; tells how far it looked. */
@@ -172,7 +172,7 @@ export function createWalk(broker: Broker, source: Source, options: WalkOptions)
         found.push({ match, distance: floor, at: may[order] ?? 0 });
       }
       bound = over ? Number.POSITIVE_INFINITY : Math.max(floor, last);
-      if (found.length === 0) size = Math.min(mostSlice, size * 2);
+      size = Math.min(onlyIds ? mostIds : mostSlice, size * 2);
     },
     looked: () => passed + (found[0]?.at ?? seen.length),
     place() {

@@ -97,7 +97,7 @@ function createLane(broker: Broker): Lane {
       return redis ?? open();
     },
     get queues() {
-      queues ??= createQueues(redis ?? open(), broker.keys.prefix, () => {});
+      queues ??= createQueues(redis ?? open(), broker.keys.prefix, () => {}, broker.telemetry);
       return queues;
     },
     async ready(within) {

@@ -18,6 +18,7 @@ export async function launch(
 ): Promise<RayRecord> {
   const earlier = parseRecord(await host.readRayJob());
   const attached = earlier === undefined ? undefined : await attach(parts, earlier, attempt, host);
+  if (attached !== undefined) parts.observer?.submitted(attempt.task, "attached");
   return attached ?? submit(parts, definition, attempt, input, host);
 }
 
@@ -58,7 +59,7 @@ async function submit(
       programs.ensure(definition.program, signal),
       client.version({ signal }),
     ]);
-    const submission = buildSubmission(definition, attempt, input, packageUri, settings);
+    const submission = buildSubmission(definition, attempt, input, packageUri, settings, parts.trace?.());
     const made: RayRecord = {
       submissionId: submission.submissionId,
       attempt: attempt.attempt,
@@ -74,9 +75,13 @@ async function submit(
       const { alreadyExisted } = await untilAborted(client.submit(submission), signal);
       const text = alreadyExisted ? "re-attached to the Ray job" : "submitted the Ray job";
       withId(host, made).logger.info({ program: definition.program }, text);
+      parts.observer?.submitted(attempt.task, alreadyExisted ? "attached" : "submitted");
     } catch (error) {
       const refused = error instanceof RayError && !error.retryable;
-      if (refused) await writeRecord(host, made, { settled: true });
+      if (refused) {
+        parts.observer?.submitted(attempt.task, "refused");
+        await writeRecord(host, made, { settled: true });
+      }
       throw error;
     }
     return made;

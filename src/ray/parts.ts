@@ -1,22 +1,27 @@
 import type { RayClient } from "../ray-client-http/index.ts";
 import type { RayHost } from "./host.ts";
-import type { Patience } from "./patience.ts";
+import type { RayObserver } from "./observer.ts";
+import { codeOf, type Patience } from "./patience.ts";
 import type { ProgramPackage } from "./program.ts";
 import type { RayRecord } from "./record.ts";
-import type { RaySettings } from "./submission.ts";
+import type { RaySettings, RayTrace } from "./submission.ts";
 
 /** What Ray jobs are run with; the same for all of a worker. */
 export interface RayParts {
   client: RayClient;
   programs: ProgramPackage;
   settings: RaySettings;
+  observer?: RayObserver | undefined;
+  /** The trace that goes on in the program, as W3C's `traceparent`, and where its spans go. */
+  trace?: (() => RayTrace | undefined) | undefined;
 }
 
 /** Waits with a silent cluster for the job's sake, and says so in its log and its progress. */
-export function patienceOf(host: RayHost, { settings }: RayParts): Patience {
+export function patienceOf(host: RayHost, { settings, observer }: RayParts): Patience {
   return {
     timeout: settings.unavailableTimeout,
     signal: host.signal,
+    onFault: (error) => observer?.callFailed(codeOf(error)),
     onSilence(reason, milliseconds) {
       const seconds = Math.round(milliseconds / 1000);
       host.logger.warn({ reason, seconds }, "waiting for the Ray cluster");

@@ -9,6 +9,8 @@ export interface Patience {
   signal: AbortSignal;
   /** Called when the cluster falls silent, and then every 10 s. */
   onSilence(reason: string, milliseconds: number): void;
+  /** Called each time that the cluster said nothing, or refused. */
+  onFault?(error: unknown): void;
   /** Whether a refused token is waited for as well: what runs already must not die of a token that was renewed. */
   unauthorizedToo?: boolean;
 }
@@ -30,6 +32,7 @@ export async function withPatience<T>(
       return await call({ signal: patience.signal });
     } catch (error) {
       patience.signal.throwIfAborted();
+      if (error instanceof RayError && error.code !== "RAY_NOT_FOUND") patience.onFault?.(error);
       const refused = error instanceof RayError && error.code === "RAY_UNAUTHORIZED";
       if (!isSilence(error) && !(refused && patience.unauthorizedToo === true)) throw error;
       const silent = Date.now() - begun;
@@ -61,4 +64,9 @@ export async function pauseUnlessAborted(milliseconds: number, signal: AbortSign
 /** Whether the cluster said nothing, as against an answer that is an error. */
 export function isSilence(error: unknown): boolean {
   return error instanceof RayError && (error.code === "RAY_UNAVAILABLE" || error.code === "RAY_TIMEOUT");
+}
+
+/** The code of what a call to the cluster ended with. */
+export function codeOf(error: unknown): string {
+  return error instanceof RayError || error instanceof LovageError ? error.code : "UNEXPECTED";
 }

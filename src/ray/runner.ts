@@ -6,6 +6,7 @@ import type { RayHost, RayStops } from "./host.ts";
 import { launch } from "./launch.ts";
 import { followLog, type Mirror } from "./mirror.ts";
 import { type RayParts, withId } from "./parts.ts";
+import { codeOf } from "./patience.ts";
 import { createReaper, type Reaper } from "./reaper.ts";
 import { parseCursor, parseRecord, type RayRecord, writeRecord } from "./record.ts";
 import { leaveToReaper, stopRayJob } from "./stop.ts";
@@ -109,8 +110,22 @@ export function createRayRunner(parts: RayParts): RayRunner {
     }
   }
 
+  async function observed(...[definition, attempt, ...rest]: Parameters<typeof run>): Promise<unknown> {
+    const { observer } = parts;
+    let verdict = "succeeded";
+    observer?.began(attempt.task);
+    try {
+      return await run(definition, attempt, ...rest);
+    } catch (error) {
+      verdict = codeOf(error);
+      throw error;
+    } finally {
+      observer?.ended(attempt.task, verdict);
+    }
+  }
+
   return {
-    run,
+    run: observed,
     leaveToReaper,
     createReaper: (stops, logger) => createReaper({ client, stops, logger }),
     async stopRecorded(host) {

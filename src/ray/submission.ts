@@ -61,6 +61,14 @@ export interface Submission {
   entrypointLabelSelector?: Record<string, string>;
 }
 
+/** What lets a program's spans join the trace of its job. */
+export interface RayTrace {
+  /** Of the attempt, as W3C writes it. */
+  traceparent: string;
+  /** Where the program sends its spans. No headers: what they hold is secret, and Ray shows a program's environment. */
+  endpoint: string | undefined;
+}
+
 /** @throws LovageError `DATA_TOO_LARGE` when the input does not fit into an environment variable */
 export function buildSubmission(
   definition: RayDefinition,
@@ -68,6 +76,7 @@ export function buildSubmission(
   input: unknown,
   packageUri: string,
   settings: RaySettings,
+  trace?: RayTrace,
 ): Submission {
   const text = JSON.stringify(input);
   const id = submissionId(attempt, settings.world);
@@ -76,6 +85,7 @@ export function buildSubmission(
     env_vars: {
       PYTHONUNBUFFERED: "1",
       RAY_DATA_DISABLE_PROGRESS_BARS: "1",
+      ...(trace && traceVariables(trace)),
       ...definition.environment,
       LOVAGE_INPUT: text,
       LOVAGE_JOB_ID: attempt.jobId,
@@ -108,6 +118,11 @@ export function buildSubmission(
     ...(custom !== undefined && { entrypointResources: custom }),
     ...(labels !== undefined && { entrypointLabelSelector: labels }),
   };
+}
+
+/** OpenTelemetry's own names, so that other libraries in the program find them too. */
+function traceVariables({ traceparent, endpoint }: RayTrace): Record<string, string> {
+  return { TRACEPARENT: traceparent, ...(endpoint && { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }) };
 }
 
 function refuseTooLarge(runtimeEnv: Record<string, unknown>): void {

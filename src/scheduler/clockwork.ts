@@ -36,33 +36,44 @@ const shortestSleep = 1000;
 export async function fireDue(parts: ClockworkParts, term: number): Promise<number> {
   const { broker } = parts;
   // What an earlier scheduler claimed and did not get to.
-  await addJobs(parts);
+  let added = await addJobs(parts);
   const queued = await queuedSchedules(broker);
   for (const record of queued) await fireQueued(parts, term, record);
+  if (queued.length > 0) added = await addJobs(parts);
   for (;;) {
     const now = await redisNow(broker);
     const due = await dueSchedules(broker, now, atOnce);
-    let moved = false;
-    for (const record of due) {
-      try {
-        if (await fireOne(parts, term, record, now)) moved = true;
-      } catch (error) {
-        // One that cannot be fired must not keep the others from their times.
-        parts.logger.error({ schedule: record.name, err: error }, "the schedule could not be fired");
-      }
-    }
-    if (!moved) break;
+    const moved = await Promise.all(due.map((record) => fireOrTell(parts, term, record, now)));
+    // For all of them at once, and before any of them is looked at again: what overlaps is told by its job.
+    if (due.length > 0) added = await addJobs(parts);
+    if (!moved.includes(true)) break;
   }
   const [next, now, waiting] = await Promise.all([
     nextDue(broker),
     redisNow(broker),
     queuedSchedules(broker),
   ]);
+  if (!added) return shortestSleep;
   const until = Math.min(
     next === null ? longestSleep : next - now,
     waiting.length > 0 ? queuedLook : longestSleep,
   );
   return Math.min(longestSleep, Math.max(next !== null && next <= now ? shortestSleep : 1, until));
+}
+
+/** One that cannot be fired must not keep the others from their times. */
+async function fireOrTell(
+  parts: ClockworkParts,
+  term: number,
+  record: ScheduleRecord,
+  now: number,
+): Promise<boolean> {
+  try {
+    return await fireOne(parts, term, record, now);
+  } catch (error) {
+    parts.logger.error({ schedule: record.name, err: error }, "the schedule could not be fired");
+    return false;
+  }
 }
 
 async function fireOne(
@@ -93,8 +104,7 @@ async function fireOne(
     logger.info({ schedule: name, task, job: record.last?.id }, "skipped: the earlier job has not ended");
   }
   if (decision.fire === null) return true;
-  tellFired(parts, record, decision.fire, now);
-  await addJobs(parts);
+  tellFired(parts, record, decision.fire, latenessOf(record, decision.fire, now));
   return true;
 }
 
@@ -104,14 +114,12 @@ async function fireQueued(parts: ClockworkParts, term: number, record: ScheduleR
   if (queued === null || paused !== null || (await isRunning(broker, last))) return;
   const now = await redisNow(broker);
   if (!(await settleQueued(broker, term, record, queued, now))) return;
-  tellFired(parts, record, queued, now);
-  await addJobs(parts);
+  tellFired(parts, record, queued, 0);
 }
 
-function tellFired(parts: ClockworkParts, record: ScheduleRecord, at: number, now: number): void {
+function tellFired(parts: ClockworkParts, record: ScheduleRecord, at: number, lateness: number): void {
   const { name, spec } = record;
   const { observer, logger, punctual } = parts;
-  const lateness = latenessOf(record, at, now);
   const firing = { schedule: name, task: spec.target.name, at, lateness };
   observer.fired?.(firing);
   logger.info({ ...firing, at: new Date(at) }, "the schedule fired");
@@ -120,11 +128,19 @@ function tellFired(parts: ClockworkParts, record: ScheduleRecord, at: number, no
   logger.warn({ ...firing, at: new Date(at) }, "the schedule fired late");
 }
 
-async function addJobs({ pump, logger, observer }: ClockworkParts): Promise<void> {
-  await pump.pump((firing: Firing | undefined, id, error) => {
+/** @returns whether all are added; what is left is tried again */
+async function addJobs({ pump, logger, observer }: ClockworkParts): Promise<boolean> {
+  const onRefused = (firing: Firing | undefined, id: string, error: unknown) => {
     logger.error({ schedule: firing?.name, job: id, err: error }, "the schedule's call is refused");
     if (firing === undefined) return;
     const { name: schedule, spec } = firing;
-    observer.skipped?.({ schedule, task: spec.target.name, count: 1, why: "missed" });
-  });
+    observer.skipped?.({ schedule, task: spec.target.name, count: 1, why: "refused" });
+  };
+  try {
+    await pump.pump(onRefused);
+    return true;
+  } catch (error) {
+    logger.error({ err: error }, "jobs of schedules could not be added; they are tried again");
+    return false;
+  }
 }

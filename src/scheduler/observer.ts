@@ -14,11 +14,18 @@ export interface SchedulerObserver {
   /** A firing that was so late that it is worth a warning. */
   late?(firing: FiredSchedule): void;
   /** Times that passed without a job. */
-  skipped?(skip: { schedule: string; task: string; count: number; why: "missed" | "overlap" }): void;
+  skipped?(skip: {
+    schedule: string;
+    task: string;
+    count: number;
+    why: "missed" | "overlap" | "refused";
+  }): void;
   /** A schedule whose next time was wrong. */
   rearmed?(schedule: { schedule: string; task: string }): void;
   /** Whether this scheduler acts from now on. */
   leader?(acts: boolean): void;
+  /** The loop came round, whether or not there was something to do: each minute at the least. */
+  ticked?(): void;
   /** A step of the upkeep, and how many things it did. */
   upkeep?(step: string, count: number): void;
   /** A step of the upkeep that failed. */

@@ -55,6 +55,7 @@ export function createScheduler(options: SchedulerOptions): Service {
   let stopped = false;
   let working: Promise<void> = Promise.resolve();
   let tidying: Promise<void> = Promise.resolve();
+  let reaping: Promise<void> = Promise.resolve();
   let reaper: ReturnType<typeof upkeep.createReaper>;
   let woken = false;
   const declared = declaredSchedules(catalogue);
@@ -73,8 +74,9 @@ export function createScheduler(options: SchedulerOptions): Service {
     onTerm(term) {
       observer.leader?.(term !== 0);
       clearTimeout(timer);
-      void reaper?.stop();
+      const before = reaper;
       reaper = undefined;
+      reaping = reaping.then(() => before?.stop());
       if (term === 0) return;
       reaper = upkeep.createReaper();
       void reaper?.start();
@@ -91,6 +93,7 @@ export function createScheduler(options: SchedulerOptions): Service {
   function inTurn(work: (term: number) => Promise<void>): Promise<void> {
     working = working.then(async () => {
       const { term } = leadership;
+      observer.ticked?.();
       if (term === 0 || stopped) return;
       try {
         await work(term);
@@ -151,6 +154,7 @@ export function createScheduler(options: SchedulerOptions): Service {
       // A Redis that went away must not keep the process; what it did under its term is whole or not there.
       await Promise.race([Promise.all([working, tidying]), sleep(stopTimeout, undefined, { ref: false })]);
       await leadership.stop();
+      await reaping;
       await subscriber.stop();
       await pump.close();
     },

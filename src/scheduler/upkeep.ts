@@ -2,6 +2,7 @@ import { describeError } from "../core/errors.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Broker } from "../queue/broker.ts";
 import { type ExpiryCursor, expireWaiting } from "../queue/expiry.ts";
+import { sampleBacklog } from "../queue/history.ts";
 import { areOver } from "../queue/over.ts";
 import { sweepParkedWorkflows } from "../queue/parked-workflows.ts";
 import { createRayStops } from "../queue/ray-stops.ts";
@@ -51,6 +52,12 @@ export function createUpkeep({ broker, logger, observer, ray, retention }: Upkee
       name: "expire",
       did: "waiting jobs had expired",
       run: perQueue(async (queue) => (await expireWaiting(broker, queue, expiryCursor)).length),
+    },
+    {
+      name: "backlog",
+      did: "queues were looked at",
+      // Nothing to tell of: it is for the charts.
+      run: () => sampleBacklog(broker).then(() => 0),
     },
     { name: "forget-workers", did: "dead workers are forgotten", run: () => forgetDeadWorkers(broker) },
   ];

@@ -79,6 +79,8 @@ export interface Executors<D extends Delivery> {
   admit(attempt: Attempt<D>): Promise<Admission>;
   /** For how many milliseconds the Ray job that this attempt goes on with has run already; 0 when there is none. */
   rayJobAge(delivery: D): Promise<number>;
+  /** Told when an attempt begins, with its limits passed; absent where nobody counts. */
+  started?: ((delivery: D) => void) | undefined;
   /** Runs an attempt within hooks; absent where there are none. */
   around?: ((attempt: Attempt<D>, next: () => Promise<unknown>) => Promise<unknown>) | undefined;
   /** Milliseconds since 1970, where time is not the clock's. */
@@ -110,6 +112,7 @@ export async function execute<D extends Delivery>(delivery: D, executors: Execut
       const goesOn = task.ray !== undefined && limits.hard !== undefined && !delivery.firstStart;
       signals = limitTime(delivery.signal, limits, goesOn ? await executors.rayJobAge(delivery) : 0);
       const attempt: Attempt<D> = { task, call, input, delivery, signals };
+      executors.started?.(delivery);
       const result =
         executors.around === undefined
           ? await run(attempt, executors)

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { AnyTask } from "./catalogue.ts";
 import type { QueueName, RetryPolicy } from "./definition.ts";
+import type { TaskLimits } from "./limits.ts";
 
 /** A task as it is published in Redis, so that clients need its name only. */
 export interface TaskManifest {
@@ -9,6 +10,8 @@ export interface TaskManifest {
   description: string;
   kind: "task" | "ray" | "workflow";
   retry: RetryPolicy;
+  /** What its definition says; operators may have set others. Absent where an earlier release published it. */
+  limits?: TaskLimits | undefined;
   /** JSON Schema (draft 2020-12) of what a caller may write. */
   input: unknown;
   output: unknown;
@@ -26,6 +29,7 @@ export function describeTask(task: AnyTask): TaskManifest {
     description: task.description,
     kind: kindOf(task),
     retry: task.retry,
+    limits: task.limits,
     input: z.toJSONSchema(task.input, { io: "input", unrepresentable: "any" }),
     output: z.toJSONSchema(task.output, { io: "output", unrepresentable: "any" }),
   };

@@ -24,7 +24,7 @@ export interface Endings {
   /** @returns the outcome, or `handed-back` when what follows from it could not be done */
   after(job: HeldJob, decided: Outcome): Promise<Outcome>;
   /** A job that failed without being run again, because its workers died too often. */
-  givenUp(job: GivenUpJob): Promise<void>;
+  givenUp(job: GivenUpJob): Promise<Outcome>;
 }
 
 export function createEndings(parts: EndingParts): Endings {
@@ -81,7 +81,9 @@ export function createEndings(parts: EndingParts): Endings {
       const { id, task, queue, data, attempt, attempts, enqueuedAt, signal } = job;
       // BullMQ has counted the last attempt by then.
       const told = { id, task, queue, data, attempt: attempt - 1, attempts, enqueuedAt, signal };
-      await hooks?.ended(told, { type: "failed", error });
+      const outcome: Outcome = { type: "failed", error };
+      await hooks?.ended(told, outcome);
+      return outcome;
     },
   };
 }

@@ -1,8 +1,9 @@
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../observe/logger.ts";
+import { createLagWatch, lookInterval } from "../process/event-loop.ts";
 import type { HistoryRecorder } from "../queue/history-recorder.ts";
-import { beatInterval, type Registration } from "../queue/registry.ts";
+import { beatInterval, type Registration, type WorkerBeat } from "../queue/registry.ts";
 import type { ServedQueues } from "./served-queues.ts";
 import type { Tally } from "./tally.ts";
 
@@ -11,6 +12,8 @@ export interface Heartbeat {
   readonly startedAt: number;
   /** How late the event loop was at most within the last ten seconds, in milliseconds. */
   lag(): number;
+  /** What it says of itself at this moment. */
+  status(): WorkerBeat;
   /** Registers the worker; from now on it beats. */
   start(): Promise<void>;
   /** Says that the worker takes no more jobs; it goes on beating. */
@@ -19,14 +22,8 @@ export interface Heartbeat {
   stop(): Promise<void>;
 }
 
-/** How often the lateness of the event loop is looked at, in milliseconds. */
-const lookInterval = 500;
-
 /** How long a stopping worker waits for Redis to take its name out, in milliseconds. */
 const leaveTimeout = 2000;
-
-/** How many looks the greatest lateness is remembered for. */
-const looks = 20;
 
 export function createHeartbeat(parts: {
   registration: Registration;
@@ -43,16 +40,14 @@ export function createHeartbeat(parts: {
   const { registration, queues, tally, history, version, logger } = parts;
   const host = hostname();
   const startedAt = Date.now();
-  const lags: number[] = [];
-  let lastLook = 0;
+  const watch = createLagWatch(look);
   let sinceBeat = 0;
+  let started = false;
   let stopping = false;
-  let timer: NodeJS.Timeout | undefined;
   let beating: Promise<void> | undefined;
 
-  async function beat(): Promise<void> {
-    const wanted = registration.name;
-    const renamed = await registration.beat({
+  function status(): WorkerBeat {
+    return {
       host,
       pid: process.pid,
       version,
@@ -62,11 +57,15 @@ export function createHeartbeat(parts: {
       completed: tally.completed,
       failed: tally.failed,
       retried: tally.retry,
-      lag: lag(),
+      lag: watch.lag(),
       rss: process.memoryUsage.rss(),
       stopping,
-    });
-    if (renamed) tellName(wanted);
+    };
+  }
+
+  async function beat(): Promise<void> {
+    const wanted = registration.name;
+    if (await registration.beat(status())) tellName(wanted);
     await history.flush(registration.clockOffset);
   }
 
@@ -88,34 +87,27 @@ export function createHeartbeat(parts: {
   }
 
   function look(): void {
-    const now = performance.now();
-    lags.push(Math.max(0, Math.round(now - lastLook - lookInterval)));
-    if (lags.length > looks) lags.shift();
-    lastLook = now;
     sinceBeat += lookInterval;
     if (sinceBeat < beatInterval) return;
     sinceBeat = 0;
     beatOnce();
   }
 
-  function lag(): number {
-    return Math.max(0, ...lags);
-  }
-
   return {
     startedAt,
-    lag,
+    lag: watch.lag,
+    status,
     async start() {
       await beat();
-      lastLook = performance.now();
-      timer = setInterval(look, lookInterval).unref();
+      watch.start();
+      started = true;
     },
     stopping() {
       stopping = true;
-      if (timer !== undefined) beatOnce();
+      if (started) beatOnce();
     },
     async stop() {
-      clearInterval(timer);
+      watch.stop();
       const left = Promise.resolve(beating)
         .then(() => history.flush(registration.clockOffset))
         .catch(parts.onError)

@@ -5,7 +5,7 @@ import { listenForCancellations } from "../queue/cancellations.ts";
 import { answerRequests } from "../queue/control.ts";
 import type { HistoryRecorder } from "../queue/history-recorder.ts";
 import type { LimitOverrides } from "../queue/limit-overrides.ts";
-import { createRegistration } from "../queue/registry.ts";
+import { createRegistration, type WorkerBeat } from "../queue/registry.ts";
 import { createSubscriber } from "../queue/subscriber.ts";
 import { createHeartbeat } from "./heartbeat.ts";
 import { createRemoteControl, type RemoteControlParts } from "./remote-control.ts";
@@ -27,6 +27,8 @@ export interface PresenceParts extends Omit<RemoteControlParts, "heartbeat" | "r
 /** A worker as others see it: it has a name in the registry, beats, hears of cancellations and answers requests. */
 export interface Presence {
   readonly name: string;
+  /** What it says of itself at this moment. */
+  status(): WorkerBeat;
   /** After this it can be found and asked. */
   start(): Promise<void>;
   /** Says that it takes no more jobs; it still hears and answers. */
@@ -59,6 +61,7 @@ export function createPresence(parts: PresenceParts): Presence {
     get name() {
       return registration.name;
     },
+    status: heartbeat.status,
     async start() {
       await limits.start();
       await heartbeat.start();

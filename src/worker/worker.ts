@@ -7,6 +7,7 @@ import { createConsumer } from "../queue/consumer.ts";
 import type { HeldJob } from "../queue/held-job.ts";
 import { createHistoryRecorder } from "../queue/history-recorder.ts";
 import { publishManifests } from "../queue/manifests.ts";
+import type { WorkerBeat } from "../queue/registry.ts";
 import type { RayRunner } from "../ray/runner.ts";
 import { builtins } from "../task/builtin.ts";
 import { type AnyTask, type Catalogue, describeTask } from "../task/catalogue.ts";
@@ -24,6 +25,7 @@ import { createIsolationPool, type IsolationOptions } from "./isolation/pool.ts"
 import { createJobLog } from "./job-log.ts";
 import { withLifeCycle } from "./life-cycle.ts";
 import { createLimits } from "./limits.ts";
+import type { WorkerObserver } from "./observer.ts";
 import { createPresence } from "./presence.ts";
 import { createRayJobs } from "./ray-jobs.ts";
 import { createRayRuns } from "./ray-runs.ts";
@@ -58,16 +60,23 @@ export interface WorkerOptions {
   concurrencyOf?: (queue: QueueName) => number;
   /** Told when an operator asks the worker to stop. Default: it stops; its process goes on. */
   onShutdown?: () => void;
+  /** Counts what the worker does. */
+  observer?: WorkerObserver | undefined;
   /** How tasks marked `isolate` are run. Without it they fail with `TASK_INVALID`. */
   isolation?: IsolationOptions;
+}
+
+export interface Worker extends Service {
+  /** What it says of itself at this moment, under the name that it goes by. */
+  status(): WorkerBeat & { name: string };
 }
 
 /**
  * Takes the jobs of its queues and runs them. `stop` rejects with `DEADLINE_EXCEEDED` when jobs could not be handed
  * back: Redis is away, say; others take them over when their locks have run out.
  */
-export function createWorker(options: WorkerOptions): Service {
-  const { broker, catalogue, logger } = options;
+export function createWorker(options: WorkerOptions): Worker {
+  const { broker, catalogue, logger, observer } = options;
   const { name: workerName, dependencies = {} as Dependencies, hooks = [] } = options;
   const onTrouble = createTroubleLog(logger, "trouble with Redis");
   const onHookFault = (hook: string, error: unknown) =>
@@ -112,6 +121,7 @@ export function createWorker(options: WorkerOptions): Service {
     callNext: (job, call, output) => continuations.succeeded(job, call.meta, output),
     isLimited: desk.isLimited,
     admit: desk.admit,
+    started: observer?.started,
     rayJobAge: rayJobs.age,
     timeLimits: overrides.timeLimits,
     stopRayJob: rayJobs.stopRecorded,
@@ -126,6 +136,7 @@ export function createWorker(options: WorkerOptions): Service {
     const outcome = await endings.after(job, await execute(job, executors));
     const milliseconds = performance.now() - begun;
     tally[outcome.type] += 1;
+    observer?.ended(job, outcome);
     history.note(job, outcome.type, milliseconds);
     jobLog.report(job, outcome, Math.round(milliseconds));
     return outcome;
@@ -145,11 +156,15 @@ export function createWorker(options: WorkerOptions): Service {
       retryPolicy: (task) => tasks.get(task)?.retry,
       run,
       onError: onTrouble,
-      onGivenUp(job) {
+      async onGivenUp(job) {
         history.noteGivenUp(job);
-        return endings.givenUp(job);
+        const outcome = await endings.givenUp(job);
+        observer?.ended(job, outcome);
       },
-      onStalled: (job) => logger.warn({ job, queue }, "a worker fell silent; its job is taken over"),
+      onStalled(job) {
+        logger.warn({ job, queue }, "a worker fell silent; its job is taken over");
+        observer?.stalled(queue);
+      },
     });
   const queues = createServedQueues(options.queues, openConsumer);
   const presence = createPresence({
@@ -219,7 +234,8 @@ export function createWorker(options: WorkerOptions): Service {
   };
   const queueNames = options.queues.map((queue) => queue.name);
   const facts = { name: workerName, queues: queueNames, dependencies };
-  const service = withLifeCycle(inner, hooks, facts, onHookFault);
+  const { start, stop } = withLifeCycle(inner, hooks, facts, onHookFault);
+  const service: Worker = { start, stop, status: () => ({ ...presence.status(), name: presence.name }) };
   return service;
 }
 

@@ -19,6 +19,7 @@ JSON keys are camelCase on the wire and snake_case in Python.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import os
@@ -174,6 +175,38 @@ def masked(text: str) -> str:
     return re.sub(r"(://)(?:[^/\s]*|[^/\s:]*:(?!\d+/)\S*)@", r"\1***@", text)
 
 
+_span: Any = None
+"""The program's span, where its job is traced."""
+
+
+def _begin_span(job: Job) -> None:
+    global _span
+    if "TRACEPARENT" not in os.environ:
+        return
+    with contextlib.suppress(Exception):
+        import lovage_trace
+
+        _span = lovage_trace.begin(
+            f"program {job.task}",
+            {
+                "lovage.task": job.task,
+                "lovage.job.id": job.id,
+                "lovage.job.attempt": job.attempt,
+                "lovage.ray.submission_id": job.submission_id,
+            },
+        )
+
+
+def _end_span(failure: JobError | None = None) -> None:
+    # The result, or the failure, is told by then: a collector that is slow keeps nobody waiting for it.
+    if _span is None:
+        return
+    with contextlib.suppress(Exception):
+        if failure is not None:
+            _span.fail(failure.code, masked(failure.message)[:MAX_MESSAGE])
+        _span.end()
+
+
 def _fail(error: JobError, exit_code: int) -> NoReturn:
     event: dict[str, Any] = {
         "type": "failure",
@@ -192,6 +225,7 @@ def _fail(error: JobError, exit_code: int) -> NoReturn:
     _emit(event)
     print(f"{error.code}: {event['message']}", file=sys.stderr, flush=True)
     sys.stdout.flush()
+    _end_span(error)
     # The interpreter's ordinary exit would wait for Ray's threads, and a failure is final.
     sys.exit(exit_code)
 
@@ -221,8 +255,9 @@ def read_request(model: type[R], environ: dict[str, str] | None = None) -> R:
 def run(main: Callable[[R, Job], Any], model: type[R]) -> None:
     """Read the input, call ``main(request, job)``, report its result or its failure, and exit accordingly."""
     try:
-        request = read_request(model)
         job = Job()
+        _begin_span(job)
+        request = read_request(model)
         value = main(request, job)
         if isinstance(value, pydantic.BaseModel):
             value = value.model_dump(mode="json", by_alias=True)
@@ -251,6 +286,7 @@ def run(main: Callable[[R, Job], Any], model: type[R]) -> None:
         failure.__cause__ = error.__cause__
         _fail(failure, EXIT_FAILED)
     _emit({"type": "result", "value": value})
+    _end_span()
 
 
 def find_job_error(error: BaseException) -> JobError | None:

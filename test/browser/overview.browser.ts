@@ -25,7 +25,7 @@ test("the overview shows queues, what runs and what failed, and goes on by itsel
   const failing = await world.client.enqueue("test.echo", { end: "coded" });
   await failing.result({ timeout: "20s" }).catch(() => {});
   await page.getByRole("region", { name: "Running jobs" }).getByRole("link").first().waitFor();
-  await page.getByRole("region", { name: "Last failures" }).getByRole("link").first().waitFor();
+  await page.getByRole("region", { name: "Ended without a result" }).getByRole("link").first().waitFor();
   await shoot(page, "overview");
   expect(await accessibilityFaults(page)).toEqual([]);
   await running.cancel();

@@ -21,6 +21,8 @@ export interface Script {
   workers?: number;
   inspect?: Partial<Client<TaskTypes>["inspect"]>;
   control?: Partial<Client<TaskTypes>["control"]>;
+  schedules?: Partial<Client<TaskTypes>["schedules"]>;
+  search?: Client<TaskTypes>["search"];
 }
 
 export interface Ended {
@@ -97,7 +99,11 @@ function scriptedClient(script: Script, ended: Ended): Client<TaskTypes> {
     if (script.redis !== undefined) throw script.redis;
     return value;
   }
-  const client: Pick<Client<TaskTypes>, "get" | "enqueue" | "tasks" | "inspect" | "control" | "close"> = {
+  const client: Pick<
+    Client<TaskTypes>,
+    "get" | "enqueue" | "tasks" | "inspect" | "control" | "schedules" | "search" | "close"
+  > = {
+    search: script.search ?? (() => Promise.reject(new Error("not scripted"))),
     get: (id) => answer(scriptedJob(script, id) as never),
     enqueue: (task, input, options) => {
       ended.calls.push({ task, input, options });
@@ -123,6 +129,7 @@ function scriptedClient(script: Script, ended: Ended): Client<TaskTypes> {
       ...script.inspect,
     } as Client<TaskTypes>["inspect"],
     control: (script.control ?? {}) as Client<TaskTypes>["control"],
+    schedules: (script.schedules ?? {}) as Client<TaskTypes>["schedules"],
     async close() {
       ended.closed += 1;
     },

@@ -30,7 +30,7 @@ test("the commands that the pages name exist", async () => {
     for (const path of commandsOf(readFileSync(join(root, page), "utf8"))) named.set(path.join(" "), page);
   }
   expect(named.size).toBeGreaterThan(30);
-  const groups = ["inspect", "control", "dead", "ray", "keys"];
+  const groups = ["inspect", "control", "dead", "ray", "schedules", "keys"];
   const wrong = [];
   for (const [words, page] of named) {
     const [first = "", second] = words.split(" ");

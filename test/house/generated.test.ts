@@ -8,7 +8,11 @@ const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.met
 test.each([
   ["scripts/env-example.ts", ".env.example"],
   ["scripts/errors-page.ts", "docs/errors.md"],
-])("what %s prints is %s", (script, file) => {
-  const printed = execFileSync(process.execPath, [path(script)], { encoding: "utf8" });
-  expect(readFileSync(path(file), "utf8"), `run: node ${script} > ${file}`).toBe(printed);
+  ["scripts/grafana-dashboards.ts overview", "deploy/grafana/overview.json"],
+  ["scripts/grafana-dashboards.ts workers", "deploy/grafana/workers.json"],
+  ["scripts/grafana-dashboards.ts ray", "deploy/grafana/ray.json"],
+])("what %s prints is %s", (script, kept) => {
+  const [file = "", ...args] = script.split(" ");
+  const printed = execFileSync(process.execPath, [path(file), ...args], { encoding: "utf8" });
+  expect(readFileSync(path(kept), "utf8"), `run: node ${script} > ${kept}`).toBe(printed);
 });

@@ -34,6 +34,9 @@ const owners: Record<string, readonly string[]> = {
   ws: ["ray-client-http", "testing"],
   express: ["dashboard"],
   "prom-client": ["observe"],
+  "bullmq-otel": ["observe"],
+  "@opentelemetry/api": ["observe"],
+  "@opentelemetry/sdk-trace": ["observe"],
 };
 
 interface Import {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { startOwnRedis } from "../support/own-redis.ts";
 import { createWorld, eventually, type WorkerProcess, type World } from "../support/world.ts";
 
 let world: World;
@@ -15,8 +16,8 @@ function scheduler(lease?: number): Promise<WorkerProcess> {
 }
 
 /** The times for which jobs were made, with repetitions; read from the stream of events, which removal leaves alone. */
-async function madeTimes(): Promise<number[]> {
-  const { redis, keys } = world.broker;
+async function madeTimes({ broker }: Pick<World, "broker"> = world): Promise<number[]> {
+  const { redis, keys } = broker;
   const events = await redis.xrange(keys.events("default"), "-", "+");
   return events.flatMap(([, fields]) => {
     const event = Object.fromEntries(
@@ -32,8 +33,8 @@ const acts = (process: WorkerProcess) => process.output().includes("this schedul
 const count = async () => (await madeTimes()).length;
 
 /** No time twice, and none left out. */
-async function expectEachOnce(): Promise<void> {
-  const times = await madeTimes();
+async function expectEachOnce(of: World = world): Promise<void> {
+  const times = await madeTimes(of);
   expect(times.length).toBeGreaterThan(0);
   const first = times[0] ?? 0;
   expect(times).toEqual(times.map((_time, index) => first + index * 1000));
@@ -85,3 +86,23 @@ test("a scheduler that slept wakes up to find another acting, and fires nothing"
   await eventually("it goes on", async () => (await count()) >= 10);
   await expectEachOnce();
 }, 60_000);
+
+test("Redis is restarted: the scheduler goes on by itself, each time once", async () => {
+  const redis = await startOwnRedis();
+  const other = await createWorld({ redisUrl: redis.url });
+  try {
+    const settings = { LOVAGE_TEST_CATALOGUE: catalogue };
+    const scheduler = await other.workerProcess(settings, "scheduler-process.ts");
+    await eventually("it fires", async () => (await madeTimes(other)).length >= 2);
+    await redis.restart();
+    const before = (await madeTimes(other)).length;
+    await eventually("it fires again", async () => (await madeTimes(other)).length >= before + 4, 40_000);
+    await expectEachOnce(other);
+    redis.pause();
+    await scheduler.stop();
+    redis.resume();
+  } finally {
+    await other.close();
+    await redis.remove();
+  }
+}, 90_000);

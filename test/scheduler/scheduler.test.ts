@@ -3,8 +3,10 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import * as z from "zod";
 import { type Client, createClient } from "#client";
 import { createCatalogue, defineTask, type ScheduleOptions, type TasksOf } from "#task";
+import { createLogger } from "../../src/observe/logger.ts";
+import { hasScheduler } from "../../src/queue/lease.ts";
 import type { SchedulerObserver } from "../../src/scheduler/observer.ts";
-import type { SchedulerOptions } from "../../src/scheduler/scheduler.ts";
+import { createScheduler, type SchedulerOptions } from "../../src/scheduler/scheduler.ts";
 import { startScheduler } from "../support/scheduler.ts";
 import { createWorld, eventually, type RunningWorker, type World } from "../support/world.ts";
 
@@ -122,6 +124,11 @@ test("what somebody removed or changed by hand is back within the minute", async
   await redis.zrem(keys.schedules, "a");
   const back = await eventually("it is back", () => client.schedules.get("a").catch(() => false as const));
   expect(back.next).not.toBeNull();
+  await redis.zadd(keys.schedules, 1, "a name without a schedule");
+  await eventually(
+    "that is forgotten",
+    async () => (await redis.zscore(keys.schedules, "a name without a schedule")) === null,
+  );
   await redis.zrem(keys.schedules, "a");
   await eventually("it is in the index", async () => (await redis.zscore(keys.schedules, "a")) !== null);
 });
@@ -139,6 +146,18 @@ test("a call that nobody could make stops the start", async () => {
     field: "schedule.priority",
     value: 12,
   });
+});
+
+test("it may be stopped before it started, and twice", async () => {
+  const logger = await createLogger({ level: "silent", format: "json" });
+  const scheduler = createScheduler({ broker: world.broker, logger, catalogue: catalogueOf() });
+  await scheduler.stop();
+  await scheduler.stop();
+  expect(await hasScheduler(world.broker)).toBe(false);
+  const started = await schedule(catalogueOf());
+  expect(await hasScheduler(world.broker)).toBe(true);
+  await started.stop();
+  expect(await hasScheduler(world.broker)).toBe(false);
 });
 
 test("its limit ends a schedule, and so does its end", async () => {
@@ -203,6 +222,8 @@ test("overlap queue: one waits for the end, the others are skipped", async () =>
     return ids.length > 0 && ids;
   });
   expect(next).toBe(`${tick}~${nameOf(last.at.getTime() + 1000)}`);
+  // It waited for the earlier job, not for the scheduler.
+  expect((await client.schedules.get(tick)).lateness).toBe(0);
 });
 
 test("overlap cancel: the earlier job is cancelled", async () => {
@@ -264,7 +285,9 @@ test("what is observed: who acts, what fired and how late, what was skipped", as
 
 test("a hook puts headers into the calls, and one that refuses a call keeps none of the others", async () => {
   const catalogue = catalogueOf({ name: "good", every: "1s" }, { name: "bad", every: "1s", tags: ["bad"] });
+  const refused: string[] = [];
   await schedule(catalogue, {
+    observer: { skipped: ({ schedule: name, why }) => refused.push(`${name} ${why}`) },
     hooks: [
       {
         beforeEnqueue(call) {
@@ -283,6 +306,7 @@ test("a hook puts headers into the calls, and one that refuses a call keeps none
     String(await world.broker.redis.hget(world.broker.keys.job("default", id), "data")),
   );
   expect(data.meta.headers).toEqual({ from: "the scheduler" });
-  await eventually("the bad one moved on", async () => (await client.schedules.get("bad")).fired > 0);
+  await eventually("the bad one is told of", () => refused.includes("bad refused"));
+  expect((await client.schedules.get("bad")).last).toBeNull();
   expect(await world.broker.redis.hlen(world.broker.keys.scheduleFirings)).toBe(0);
 });

@@ -106,7 +106,7 @@ export function testPrograms(): string {
   const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
   const folder = mkdtempSync(join(tmpdir(), "lovage-programs-"));
   cpSync(here("programs"), folder, { recursive: true });
-  for (const file of ["lovage_job.py", "failure_causes.py"])
+  for (const file of ["lovage_job.py", "lovage_trace.py", "failure_causes.py"])
     cpSync(here(`../../tasks/ray_jobs/${file}`), join(folder, file));
   return folder;
 }

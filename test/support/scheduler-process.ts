@@ -14,10 +14,13 @@ const scheduler = createScheduler({
   minute: "* * * * * *",
   ...(LOVAGE_TEST_LEASE !== undefined && { lease: Number(LOVAGE_TEST_LEASE) }),
 });
-process.once("SIGTERM", async () => {
+async function stop(): Promise<void> {
   await scheduler.stop();
   await broker.close();
-  process.disconnect();
-});
+  if (process.connected) process.disconnect();
+}
+process.once("SIGTERM", stop);
+// A test that died must not leave it behind.
+process.once("disconnect", stop);
 await scheduler.start();
 process.send?.({ type: "ready" });

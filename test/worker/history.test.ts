@@ -40,10 +40,15 @@ test("a delay that was asked for is no wait", async () => {
   expect(wait.p99).toBeLessThan(2500);
 });
 
-test("a worker that stops leaves nothing uncounted", async () => {
+test("a worker that stops leaves nothing uncounted, not even what ended while it stopped", async () => {
   const worker = await world.worker();
-  const job = await world.client.enqueue("test.add", { numbers: [1] });
-  await job.result({ timeout: "30s" });
+  const ended = await world.client.enqueue("test.add", { numbers: [1] });
+  await ended.result({ timeout: "30s" });
+  await world.client.enqueue("test.add", { numbers: [1], milliseconds: 700 });
+  await eventually("a job runs", async () => {
+    const { answers } = await world.client.inspect.active();
+    return answers[0]?.answer.length === 1;
+  });
   await worker.stop();
-  expect((await world.client.history()).total.completed).toBe(1);
+  expect((await world.client.history()).total.completed).toBe(2);
 });

@@ -41,7 +41,8 @@ export function createHttpBackend(options: HttpClientOptions): Backend {
     history: ({ span, queue, task } = {}) => call(operations.getHistory, { query: { span, queue, task } }),
     schedules: createScheduleAccess(transport),
     search: ({ states, ...query }, { limit, cursor }) => {
-      const { id, task, queue, tag, code, worker, since, until, text } = query;
+      const { id, queue, tag, code, worker, since, until, text } = query;
+      const task = query.task === undefined ? query.tasks && [...query.tasks] : [query.task];
       const asked = { id, task, queue, tag, code, worker, since, until, text };
       return call(operations.search, { query: { ...asked, state: states && [...states], limit, cursor } });
     },

@@ -43,7 +43,8 @@ export function createConnection(options: RedisClientOptions): Connection {
   let closed = false;
 
   async function open(): Promise<ClientParts> {
-    const broker = await openBroker({ redis: options.redis, connectDeadline: timeout, onError });
+    const telemetry = await options.telemetry;
+    const broker = await openBroker({ redis: options.redis, connectDeadline: timeout, onError, telemetry });
     const reader = createEventReader(broker, onError);
     return {
       broker,

@@ -9,9 +9,12 @@ export async function endOf(job: JobHandle, milliseconds: number, signal: AbortS
   const timer = setTimeout(stop, milliseconds);
   signal.addEventListener("abort", stop, { once: true });
   try {
+    // Who is gone already is not heard of again.
+    if (signal.aborted) return;
     for await (const { type } of events) if (last.has(type)) return;
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", stop);
+    stop();
   }
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { endingOf } from "../../client/ending.ts";
 import type { jobs } from "../../contract/jobs.ts";
 import { toMilliseconds } from "../../core/durations.ts";
 import { isEnded } from "../../core/states.ts";
@@ -37,8 +38,9 @@ export function jobHandlers({ client, broker }: DashboardParts): JobHandlers {
       tellPlace(header, job.id, fresh);
       return job;
     },
-    async search({ query: { limit, cursor, state, ...query } }) {
-      return client.search(given({ ...query, ...(state && { states: state }) }), given({ limit, cursor }));
+    async search({ query: { limit, cursor, state, task, ...query } }) {
+      const asked = { ...query, ...(state && { states: state }), ...(task && { tasks: task }) };
+      return client.search(given(asked), given({ limit, cursor }));
     },
     async getJob({ params, query }) {
       return (await client.get(params.id, given(query))).snapshot();
@@ -50,9 +52,10 @@ export function jobHandlers({ client, broker }: DashboardParts): JobHandlers {
         await endOf(job, toMilliseconds(timeout), signal);
         snapshot = await job.snapshot();
       }
-      const { state, output, error } = snapshot;
-      if (!isEnded(state)) return new Pending({ state });
-      return { state, ...(output !== undefined && { output }), ...(error && { error }) };
+      const { state } = snapshot;
+      const ending = endingOf(snapshot);
+      if (ending === undefined) return new Pending({ state });
+      return { state, ...ending };
     },
     async getLogs({ params: { id }, query: { queue, from } }) {
       const job = await client.get(id, given({ queue }));

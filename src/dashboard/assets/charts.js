@@ -11,18 +11,37 @@ const frames = [...page.querySelectorAll("[data-chart]")].map((frame) => ({
 /** Milliseconds between two looks at least: an hour's steps are minutes, a week's are two hours. */
 const rest = { hour: 4000, day: 30_000, week: 60_000 }[page.dataset.span] ?? 4000;
 const height = 200;
+/** Between two lines of a chart: whole jobs, and times that people say. */
+const decades = Array.from({ length: 9 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat();
+const increments = {
+  jobs: decades,
+  milliseconds: [
+    ...decades.filter((milliseconds) => milliseconds < 10_000),
+    ...[10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400, 172_800, 604_800].map(
+      (s) => s * 1000,
+    ),
+  ],
+};
 let lastLook = 0;
 let history;
 
 async function refresh() {
   lastLook = Date.now();
-  const response = await fetch(page.dataset.source, { headers: { accept: "application/json" } });
+  const response = await fetch(page.dataset.source, {
+    // A page that refreshes itself is no use of the login.
+    headers: { accept: "application/json", ...(history !== undefined && { "x-unattended": "1" }) },
+  });
   if (!response.ok) return;
   history = await response.json();
   document.getElementById("no-history").hidden = !history.empty;
-  for (const { id, value } of history.figures) {
-    const figure = page.querySelector(`[data-figure="${id}"]`);
-    if (figure !== null) figure.textContent = value;
+  for (const { id, value, note } of history.figures) {
+    for (const [name, text] of [
+      [id, value],
+      [`${id}-note`, note],
+    ]) {
+      const figure = page.querySelector(`[data-figure="${name}"]`);
+      if (figure !== null) figure.textContent = text;
+    }
   }
   for (const entry of frames) {
     draw(entry);
@@ -96,6 +115,7 @@ function optionsOf({ frame, chart }, width) {
         grid,
         ticks: { show: false },
         size: 62,
+        incrs: increments[unit],
         values: (_plot, values) => values.map(format),
       },
     ],
@@ -106,7 +126,7 @@ function optionsOf({ frame, chart }, width) {
 function timeTexts(_plot, seconds) {
   const dated = page.dataset.span === "week";
   const style = dated
-    ? { month: "short", day: "numeric", hour: "2-digit" }
+    ? { month: "short", day: "numeric" }
     : { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
   return seconds.map((second) => new Date(second * 1000).toLocaleString(undefined, style));
 }
@@ -161,6 +181,7 @@ function redraw() {
 page.addEventListener("sse:workers", () => {
   if (!document.hidden && Date.now() - lastLook >= rest) void refresh().catch(() => {});
 });
+new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 new ResizeObserver(() => {
   for (const { plot, frame } of frames)

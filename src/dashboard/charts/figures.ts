@@ -6,6 +6,7 @@ export interface ChartFigure {
   id: string;
   name: string;
   value: string;
+  note: string;
 }
 
 const count = new Intl.NumberFormat("en-US");
@@ -19,21 +20,24 @@ export function formatTime(milliseconds: number | null): string {
 export function toFigures({ total }: History): ChartFigure[] {
   const { completed, failed, retried, cancelled, expired, waiting, backlogAge } = total;
   const ended = completed + failed;
-  const share = ended === 0 ? "–" : `${((100 * failed) / ended).toFixed(1)} %`;
+  const figure = (id: string, name: string, value: string, note = "") => ({ id, name, value, note });
+  const times = (id: string, name: string, { p50, p95 }: Quantiles) =>
+    figure(id, name, formatTime(p50), p95 === null ? "" : `95 %: ${formatTime(p95)}`);
   return [
-    { id: "completed", name: "Completed", value: count.format(completed) },
-    { id: "failed", name: "Failed", value: `${count.format(failed)} (${share})` },
-    { id: "retried", name: "Retried", value: count.format(retried) },
-    { id: "dropped", name: "Cancelled or expired", value: count.format(cancelled + expired) },
-    { id: "wait", name: "Wait, half and 95 %", value: formatPair(total.wait) },
-    { id: "run", name: "Run, half and 95 %", value: formatPair(total.run) },
-    { id: "waiting", name: "Most waiting", value: waiting === null ? "–" : count.format(waiting) },
-    { id: "age", name: "Oldest waiting", value: formatTime(backlogAge) },
+    figure("completed", "Completed", count.format(completed)),
+    figure(
+      "failed",
+      "Failed",
+      count.format(failed),
+      ended === 0 ? "" : `${((100 * failed) / ended).toFixed(1)} %`,
+    ),
+    figure("retried", "Retried", count.format(retried)),
+    figure("dropped", "Dropped", count.format(cancelled + expired), "cancelled or expired"),
+    times("wait", "Half waited", total.wait),
+    times("run", "Half ran", total.run),
+    figure("waiting", "Most waiting", waiting === null ? "–" : count.format(waiting)),
+    figure("age", "Oldest waiting", formatTime(backlogAge)),
   ];
-}
-
-function formatPair({ p50, p95 }: Quantiles): string {
-  return p50 === null ? "–" : `${formatTime(p50)} · ${formatTime(p95)}`;
 }
 
 /** Whether there is anything to draw. */

@@ -1,5 +1,5 @@
 import { type Request, Router } from "express";
-import type { History, HistoryQuery } from "../../client/index.ts";
+import type { History, HistoryQuery, HistorySpan } from "../../client/index.ts";
 import { historySpans } from "../../client/index.ts";
 import { queueNames } from "../../task/definition.ts";
 import { isEmpty, toFigures } from "../charts/figures.ts";
@@ -7,7 +7,7 @@ import { type Chart, charts } from "../charts/list.ts";
 import { type Html, html } from "../html.ts";
 import { sendPage } from "../page.ts";
 import type { DashboardParts } from "../parts.ts";
-import { Figure } from "../ui.ts";
+import { Figure, Figures, Tabs } from "../ui.ts";
 
 /** What happened over time: the figures, and charts that the browser draws from `/charts/data`. */
 export function chartPages({ client }: DashboardParts): Router {
@@ -49,14 +49,12 @@ const spanNames = { hour: "Hour", day: "Day", week: "Week" } as const;
 
 function Filter({ query, tasks }: { query: HistoryQuery; tasks: readonly string[] }): Html {
   const { span: current = "hour", queue, task } = query;
-  const link = (span: string) => `/charts?${new URLSearchParams({ ...query, span })}`;
-  return html`<div class="chart-filter">
-    <nav aria-label="Span" class="spans">
-      ${historySpans.map(
-        (span) =>
-          html`<a href=${link(span)} aria-current=${span === current ? "true" : undefined}>${spanNames[span]}</a>`,
-      )}
-    </nav>
+  const tab = (span: HistorySpan) => ({
+    path: `/charts?${new URLSearchParams({ ...query, span })}`,
+    name: spanNames[span],
+  });
+  return html`<div>
+    <${Tabs} label="Span" tabs=${historySpans.map(tab)} current=${tab(current).path} />
     <form method="get" action="/charts" class="filter">
       <input type="hidden" name="span" value=${current} />
       <label>
@@ -70,7 +68,7 @@ function Filter({ query, tasks }: { query: HistoryQuery; tasks: readonly string[
         Task
         <select name="task">
           <option value="">all</option>
-          ${tasks.map((name) => html`<option value=${name} selected=${name === task}>${name}</option>`)}
+          ${[...new Set([...tasks, ...(task === undefined ? [] : [task])])].map((name) => html`<option value=${name} selected=${name === task}>${name}</option>`)}
         </select>
       </label>
       <button type="submit">Show</button>
@@ -88,21 +86,25 @@ function Charts({ query, history }: { query: HistoryQuery; history: History }): 
     data-span=${span}
     hx-trigger="sse:workers"
   >
-    <dl class="figures">
+    <${Figures}>
       ${toFigures(history)
         .filter(({ id }) => task === undefined || (id !== "waiting" && id !== "age"))
         .map(
-          ({ id, name, value }) =>
-            html`<${Figure} name=${name} value=${html`<span data-figure=${id}>${value}</span>`} />`,
+          ({ id, name, value, note }) =>
+            html`<${Figure}
+              name=${name}
+              value=${html`<span data-figure=${id}>${value}</span>`}
+              note=${html`<span data-figure=${`${id}-note`}>${note}</span>`}
+            />`,
         )}
-    </dl>
+    </${Figures}>
     <p class="empty" id="no-history" hidden=${!isEmpty(history)}>
       Nothing happened within the last ${span}${task === undefined ? "" : ` to ${task}`}. Jobs that end are counted
       here some seconds later.
     </p>
     <div class="charts">${shown.map((chart) => html`<${ChartFrame} chart=${chart} />`)}</div>
-    ${task !== undefined && html`<p class="note">The backlog is counted by queue, not by task.</p>`}
-    <p class="note">
+    ${task !== undefined && html`<p class="muted">The backlog is counted by queue, not by task.</p>`}
+    <p class="muted">
       Times are within 9 % of the exact ones. The last step has not ended.
     </p>
   </section>`;
@@ -111,10 +113,10 @@ function Charts({ query, history }: { query: HistoryQuery; history: History }): 
 /** An empty chart, and what its script needs to draw it; its figures come as a table as well. */
 function ChartFrame({ chart }: { chart: Chart }): Html {
   const { id, title, about, kind, unit, series } = chart;
-  return html`<figure class="chart" data-chart=${JSON.stringify({ id, kind, unit, title, series })}>
+  return html`<figure class="chart card" data-chart=${JSON.stringify({ id, kind, unit, title, series })}>
     <figcaption>
       <h2>${title}</h2>
-      <p>${about}.</p>
+      <p class="muted">${about}.</p>
     </figcaption>
     <div class="plot" role="img" aria-label=${`${title}: ${about}. The table below it has the figures.`}></div>
     <ul class="legend">

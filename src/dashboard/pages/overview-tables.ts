@@ -117,17 +117,16 @@ export function RunningTable({ jobs }: { jobs: JobSnapshot[] }): Html {
 
 export function EndedTable({ jobs }: { jobs: JobSnapshot[] }): Html {
   return html`<${Table}
-    caption="Last failures"
-    head=${["Job", "State", "Why", "Ended"]}
+    caption="Ended without a result"
+    head=${["Job", "State", "Ended"]}
     rows=${jobs.map(
       (job) => html`<tr>
         <th scope="row"><${JobLink} ...${job} /></th>
-        <td><${StateBadge} state=${job.state} /></td>
-        <td><code>${job.error?.code ?? "–"}</code></td>
+        <td><${StateBadge} state=${job.state} /><br /><code>${job.error?.code}</code></td>
         <td><${Ago} at=${job.endedAt} /></td>
       </tr>`,
     )}
-    empty="Nothing failed."
+    empty="Nothing has failed, expired or been cancelled."
   />`;
 }
 

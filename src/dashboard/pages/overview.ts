@@ -57,7 +57,7 @@ export function overviewPages({ client, broker }: DashboardParts, audit: Audit):
           <${Card} title="Running" beside=${html`<a href="/jobs?state=active">All that run</a>`}>
             <${RunningTable} jobs=${running} />
           <//>
-          <${Card} title="Last failures" beside=${html`<a href="/jobs?state=failed">All that failed</a>`}>
+          <${Card} title="Ended without a result" beside=${html`<a href="/jobs?state=failed">All that failed</a>`}>
             <${EndedTable} jobs=${ended} />
           <//>
           <${Card} title="Workers" beside=${html`<a href="/workers">All about them</a>`}>

@@ -15,7 +15,7 @@ import {
   RayJobTable,
   ranFor,
 } from "../ray/tables.ts";
-import { Ago, Figure, StateBadge } from "../ui.ts";
+import { Ago, Card, Facts, StateBadge, Tabs } from "../ui.ts";
 
 /** How long one Ray job may take to be looked at, in milliseconds. */
 const deadline = 3000;
@@ -30,7 +30,7 @@ export function rayPages({ cluster }: DashboardParts): Router {
     sendPage(request, response, {
       title: "Ray cluster",
       section: "/ray",
-      content: html`<${ClusterParts} seen=${await look()} all=${all} />`,
+      content: html`<link rel="stylesheet" href="/assets/workers.css" /><${ClusterParts} seen=${await look()} all=${all} />`,
     });
   });
 
@@ -50,11 +50,9 @@ export function rayPages({ cluster }: DashboardParts): Router {
       content: html`<link rel="stylesheet" href="/assets/ray.css" />
         <script type="module" src="/assets/ray-log.js"></script>
         <${RayJobParts} id=${id} found=${found} />
-        <section class="ray-log" aria-labelledby="log-title">
-          <h2 id="log-title">Log</h2>
-          <p id="log-state" role="status">connecting …</p>
+        <${Card} title="Log" beside=${html`<span id="log-state" class="muted" role="status">connecting …</span>`}>
           <pre id="log" tabindex="0" aria-label="Log" data-source=${`/ray/${encodeURIComponent(id)}/log`}></pre>
-        </section>`,
+        </${Card}>`,
     });
   });
 
@@ -70,6 +68,11 @@ export function rayPages({ cluster }: DashboardParts): Router {
 
   return router;
 }
+
+const lists = [
+  { path: "/ray", name: "Running" },
+  { path: "/ray?show=all", name: "All" },
+];
 
 /** While the cluster has not answered yet the page asks again soon by itself. */
 const triggers = (known: boolean) => (known ? "sse:ray" : "sse:ray, load delay:500ms");
@@ -89,19 +92,15 @@ function ClusterParts({ seen, all }: { seen: ClusterLook | undefined; all: boole
       seen !== undefined &&
       seen.error === undefined &&
       html`<${ClusterFigures} nodes=${seen.nodes} rayJobs=${seen.rayJobs} />
-        <h2>Nodes</h2>
-        <${NodeTable} nodes=${seen.nodes} />
+        <${Card} title="Nodes"><${NodeTable} nodes=${seen.nodes} /></${Card}>
         <h2>Ray jobs</h2>
-        <nav aria-label="Which Ray jobs" class="choice">
-          <a href="/ray" aria-current=${all ? undefined : "true"}>Running</a>
-          <a href="/ray?show=all" aria-current=${all ? "true" : undefined}>All</a>
-        </nav>
+        <${Tabs} label="Which Ray jobs" tabs=${lists} current=${path} />
         <${RayJobTable}
           rayJobs=${all ? seen.rayJobs : seen.rayJobs.filter(isOpen)}
           empty=${all ? "The cluster knows no Ray job." : "No Ray job runs."}
         />`
     }
-    ${seen !== undefined && html`<p class="note">Seen <${Ago} at=${seen.at} />.</p>`}
+    ${seen !== undefined && html`<p class="muted">Seen <${Ago} at=${seen.at} />.</p>`}
   </section>`;
 }
 
@@ -113,7 +112,6 @@ function RayJobParts({ id, found }: { id: string; found: RayJobRow | LovageError
     hx-trigger=${triggers(found !== undefined)}
     hx-swap="morph:outerHTML"
   >
-    <p><code>${id}</code></p>
     ${found === undefined && html`<p class="empty">Asking the cluster …</p>`}
     ${found instanceof LovageError && html`<${ClusterTrouble} error=${found} />`}
     ${found !== undefined && !(found instanceof LovageError) && html`<${RayJobFacts} rayJob=${found} />`}
@@ -121,13 +119,15 @@ function RayJobParts({ id, found }: { id: string; found: RayJobRow | LovageError
 }
 
 function RayJobFacts({ rayJob }: { rayJob: RayJobRow }): Html {
-  const { status, startedAt, endedAt, message, entrypoint } = rayJob;
-  return html`<dl class="figures">
-      <${Figure} name="Status" value=${html`<${StateBadge} state=${status.toLowerCase()} />`} />
-      <${Figure} name="Job" value=${html`<${JobLink} rayJob=${rayJob} />`} />
-      <${Figure} name="Command" value=${html`<code>${entrypoint}</code>`} />
-      <${Figure} name="Started" value=${html`<${Ago} at=${startedAt} />`} />
-      <${Figure} name=${endedAt === null ? "Runs for" : "Ran"} value=${ranFor(rayJob)} />
-    </dl>
-    ${message !== null && html`<p class="note">Ray says: ${message}</p>`}`;
+  const { submissionId, status, startedAt, endedAt, message, entrypoint } = rayJob;
+  const facts = [
+    ["Status", html`<${StateBadge} state=${status.toLowerCase()} />`],
+    ["Job", html`<${JobLink} rayJob=${rayJob} />`],
+    ["Submission id", html`<code>${submissionId}</code>`],
+    ["Command", html`<code>${entrypoint}</code>`],
+    ["Started", html`<${Ago} at=${startedAt} />`],
+    [endedAt === null ? "Runs for" : "Ran for", ranFor(rayJob)],
+    ["Ray says", message],
+  ] as const;
+  return html`<${Card} title=${rayJob.task ?? "Not Lovage's"}><${Facts} facts=${facts} /></${Card}>`;
 }

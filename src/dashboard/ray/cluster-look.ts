@@ -1,6 +1,6 @@
 import type { ClusterDoor, ClusterNodeRow, RayJobRow } from "../../core/cluster.ts";
 import { type LovageError, toLovageError } from "../../core/errors.ts";
-import { shareLook } from "../shared-look.ts";
+import { shareAnswer } from "../shared-answer.ts";
 
 /** The cluster as it was a moment ago, or why it could not be looked at. */
 export type ClusterLook =
@@ -13,13 +13,16 @@ const fresh = 5000;
 /** How long the cluster may take, in milliseconds; a page waits for less. */
 const deadline = 3000;
 
+/** How old what is shown may be while the cluster takes its time, in milliseconds. */
+const stillTrue = 30_000;
+
 /** How long a page waits for the cluster, in milliseconds; then it is shown without, and asks again by itself. */
 export const pagePatience = 350;
 
 /** @returns a function that tells of the cluster; undefined while the cluster has not answered yet */
 export function createClusterLooks(cluster: ClusterDoor): () => Promise<ClusterLook | undefined> {
   let latest: ClusterLook | undefined;
-  const look = shareLook(async (): Promise<ClusterLook> => {
+  const look = shareAnswer(async (): Promise<ClusterLook> => {
     const options = { timeout: deadline };
     try {
       const [nodes, rayJobs] = await Promise.all([cluster.nodes(options), cluster.rayJobs(options)]);
@@ -29,8 +32,9 @@ export function createClusterLooks(cluster: ClusterDoor): () => Promise<ClusterL
     }
     return latest;
   }, fresh);
-  // What was seen before is better than nothing.
-  return async () => (await withPatience(look())) ?? latest;
+  // What was seen a moment ago is better than nothing.
+  const isRecent = (seen: ClusterLook) => Date.now() - seen.at.getTime() < stillTrue;
+  return async () => (await withPatience(look())) ?? (latest && isRecent(latest) ? latest : undefined);
 }
 
 /** The answer, or undefined when a page cannot wait for it any longer. */

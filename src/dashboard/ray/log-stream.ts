@@ -14,6 +14,9 @@ const longestLine = 4000;
 /** A browser that is so many bytes behind is sent nothing until it has caught up. */
 const mostBehind = 256 * 1024;
 
+/** Then the browser connects again, if whoever looks is still logged in. Milliseconds. */
+const longest = 600_000;
+
 /** Each is a connection to Ray, on which the log comes from its beginning. */
 const mostStreams = 50;
 
@@ -48,11 +51,13 @@ export function createLogStreams(cluster: ClusterDoor): (request: Request, respo
     const timer = setInterval(flush, rhythm);
     // A proxy ends what is silent for long.
     const beat = setInterval(() => response.write(":\n\n"), 15_000);
+    const age = setTimeout(() => response.end(), longest);
     response.once("close", () => {
       open -= 1;
       over.abort();
       clearInterval(timer);
       clearInterval(beat);
+      clearTimeout(age);
     });
     void follow().finally(() => response.end());
 

@@ -3,7 +3,7 @@ import { formatMilliseconds } from "../../core/durations.ts";
 import type { LovageError } from "../../core/errors.ts";
 import { formatBytes } from "../bytes.ts";
 import { type Html, html } from "../html.ts";
-import { Ago, Figure, StateBadge, Table } from "../ui.ts";
+import { Ago, Figure, Figures, StateBadge, Table } from "../ui.ts";
 
 /** Rows of the list of Ray jobs; Ray itself knows no end of them. */
 const mostRows = 100;
@@ -20,23 +20,23 @@ export function ClusterFigures({
     alive.reduce((total, node) => total + (of(node) ?? 0), 0);
   const dead = nodes.length - alive.length;
   const known = alive.some((node) => node.cpusUsed !== null);
-  return html`<dl class="figures">
+  return html`<${Figures}>
     <${Figure} name="Nodes" value=${alive.length} note=${dead === 0 ? undefined : `${dead} dead`} alarm=${alive.length === 0} />
-    <${Figure} name="CPUs used" value=${`${known ? sum((node) => node.cpusUsed) : "?"} of ${sum((node) => node.cpus)}`} />
+    <${Figure} name="CPUs used" value=${`${known ? formatCpus(sum((node) => node.cpusUsed)) : "?"} of ${sum((node) => node.cpus)}`} />
     <${Figure} name="Memory" value=${formatBytes(sum((node) => node.memory))} />
     <${Figure} name="Ray jobs running" value=${rayJobs.filter(isOpen).length} />
     <${Figure} name="Ray jobs known" value=${rayJobs.length} />
-  </dl>`;
+  </${Figures}>`;
 }
 
 export function NodeTable({ nodes }: { nodes: readonly ClusterNodeRow[] }): Html {
   const rows = nodes.map(
     (node) => html`<tr>
-      <th scope="row">${node.address}<small>${node.id.slice(0, 12)}</small></th>
+      <th scope="row" class="nowrap">${node.address} <small class="muted mono">${node.id.slice(0, 12)}</small></th>
       <td>${node.head ? "head" : "worker"}</td>
       <td><${StateBadge} state=${node.alive ? "alive" : "dead"} /></td>
       <td>
-        ${node.cpusUsed ?? "?"} of ${node.cpus}
+        ${formatCpus(node.cpusUsed)} of ${node.cpus} 
         ${node.alive && html`<meter min="0" max=${Math.max(node.cpus, 1)} value=${node.cpusUsed ?? 0} aria-label="CPUs used"></meter>`}
       </td>
       <td>${formatBytes(node.memory)}</td>
@@ -50,6 +50,11 @@ export function NodeTable({ nodes }: { nodes: readonly ClusterNodeRow[] }): Html
   />`;
 }
 
+/** Ray adds up shares of CPUs in binary fractions. */
+function formatCpus(cpus: number | null): string {
+  return cpus === null ? "?" : String(Number(cpus.toFixed(2)));
+}
+
 export function isOpen({ status }: Pick<RayJobRow, "status">): boolean {
   return status === "PENDING" || status === "RUNNING";
 }
@@ -59,7 +64,7 @@ export function RayJobTable({ rayJobs, empty }: { rayJobs: readonly RayJobRow[];
   const sorted = rayJobs.toSorted((a, b) => begun(b) - begun(a));
   const rows = sorted.slice(0, mostRows).map(
     (rayJob) => html`<tr>
-      <th scope="row"><a href=${`/ray/${encodeURIComponent(rayJob.submissionId)}`}>${rayJob.submissionId}</a></th>
+      <th scope="row" class="id"><a href=${`/ray/${encodeURIComponent(rayJob.submissionId)}`}>${rayJob.submissionId}</a></th>
       <td><${StateBadge} state=${rayJob.status.toLowerCase()} /></td>
       <td><${JobLink} rayJob=${rayJob} /></td>
       <td><${Ago} at=${rayJob.startedAt} /></td>
@@ -73,7 +78,7 @@ export function RayJobTable({ rayJobs, empty }: { rayJobs: readonly RayJobRow[];
       rows=${rows}
       empty=${empty}
     />
-    ${more > 0 && html`<p class="note">${more} older ones are not shown.</p>`}`;
+    ${more > 0 && html`<p class="muted">${more} older ones are not shown.</p>`}`;
 }
 
 /** The job that made a Ray job; of others' the command. */
@@ -81,7 +86,7 @@ export function JobLink({ rayJob }: { rayJob: RayJobRow }): Html {
   const { jobId, queue, task, attempt, entrypoint } = rayJob;
   if (jobId === null || queue === null) return html`<code>${entrypoint}</code>`;
   return html`<a href=${`/jobs/${encodeURIComponent(queue)}/${encodeURIComponent(jobId)}`}>${task ?? jobId}</a>
-    <small>${queue} · ${jobId} · attempt ${attempt}</small>`;
+    <br /><small class="muted">${queue} · ${jobId} · attempt ${attempt}</small>`;
 }
 
 export function ranFor({ startedAt, endedAt }: RayJobRow): string {
@@ -95,7 +100,7 @@ function begun({ startedAt }: RayJobRow): number {
 
 /** A cluster that is away: said on the page, for the rest of the page is there. */
 export function ClusterTrouble({ error }: { error: LovageError }): Html {
-  return html`<div class="trouble" role="status">
+  return html`<div class="notice failed" role="status">
     <p><strong>The Ray cluster cannot be reached.</strong> <code>${error.code}</code> ${error.message}</p>
     <p>${error.hint ?? "Is the cluster up, and does RAY_ADDRESS lead to it? Jobs of Ray tasks wait meanwhile."}</p>
   </div>`;

@@ -129,6 +129,7 @@ test("jobs are searched for by state, tag and text, part by part", async () => {
 
 test("a result that is not there yet is told so, at once or after the time to wait", async () => {
   const { body } = await api.post("/jobs", echo({ seconds: 30 }));
+  await eventually("it runs", async () => (await api.get(`/jobs/${body.id}`)).body.state === "active");
   await expect(api.get(`/jobs/${body.id}/result`)).resolves.toMatchObject({ status: 202 });
   const asked = Date.now();
   const waited = await api.get(`/jobs/${body.id}/result?timeout=300ms`);
@@ -146,6 +147,19 @@ test("a result that is not there yet is told so, at once or after the time to wa
   });
   await expect(api.post(`/jobs/${body.id}/cancel`)).resolves.toMatchObject({ body: { outcome: "ended" } });
   await expect(api.get(`/jobs/${body.id}/result?timeout=61s`)).resolves.toMatchObject({ status: 400 });
+});
+
+test("a job that is cancelled before it starts has an error as others that are cancelled", async () => {
+  await api.post("/queues/data/pause");
+  const { body } = await api.post("/jobs", echo({}, { queue: "data" }));
+  await expect(api.post(`/jobs/${body.id}/cancel`)).resolves.toMatchObject({
+    body: { outcome: "cancelled" },
+  });
+  await expect(api.get(`/jobs/${body.id}/result`)).resolves.toMatchObject({
+    status: 200,
+    body: { state: "cancelled", error: { code: "JOB_CANCELLED", retryable: false } },
+  });
+  await api.post("/queues/data/resume");
 });
 
 test("a log is read from a line on", async () => {

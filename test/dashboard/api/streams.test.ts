@@ -3,6 +3,7 @@ import { createServer, get, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import express from "express";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { endOf } from "../../../src/dashboard/api/ending.ts";
 import type { StreamEvent } from "../../../src/dashboard/api/operation-types.ts";
 import { sendStream } from "../../../src/dashboard/api/streams.ts";
 import { type ApiCaller, apiCaller, openStream, type SseEvent } from "../../support/api.ts";
@@ -133,6 +134,14 @@ test("nobody listens any more when the callers are gone", async () => {
   gone.abort();
   await poll;
   await eventually("nobody follows", async () => (await followedQueues()) === 0, 10_000);
+});
+
+test("nobody waits for a result for whom it would come too late", async () => {
+  const id = await enqueue({}, { delay: "1h" });
+  const job = await world.client.get(id);
+  const began = Date.now();
+  await endOf(job, 60_000, AbortSignal.abort());
+  expect(Date.now() - began).toBeLessThan(10_000);
 });
 
 test("a caller has so many streams at most, and may open one again when another has ended", async () => {
