@@ -10,7 +10,10 @@ export const errorCodes = {
   DEADLINE_EXCEEDED: { retryable: true, meaning: "A wait or a run took longer than its deadline." },
   FORBIDDEN: { retryable: false, meaning: "The role or the API key does not allow this." },
   IDEMPOTENCY_CONFLICT: { retryable: false, meaning: "The idempotency key was used with another input." },
-  INPUT_INVALID: { retryable: false, meaning: "The input does not fit the task's schema." },
+  INPUT_INVALID: {
+    retryable: false,
+    meaning: "What was given does not fit the task's schema, or the call's rules.",
+  },
   INTERRUPTED: { retryable: false, meaning: "Ctrl-C ended a command that waited; the job goes on." },
   ISOLATED_RUN_DIED: { retryable: true, meaning: "The process of an isolated task ended without an answer." },
   JOB_AMBIGUOUS: { retryable: false, meaning: "Several queues have a job of this id." },
