@@ -4,6 +4,7 @@ import { apiRoot } from "../contract/index.ts";
 import { LovageError } from "../core/errors.ts";
 import type { AuditLog } from "../queue/audit-log.ts";
 import type { LoginThrottle } from "../queue/login-throttle.ts";
+import { authenticate, requireScope } from "./api/authentication.ts";
 import { createApi } from "./api/router.ts";
 import { serveAssets } from "./assets.ts";
 import type { Audit } from "./audit.ts";
@@ -63,15 +64,19 @@ export function createApp(parts: AppParts): Express {
     next();
   });
   // It asks for credentials at each request: an API key's, or a login's.
-  app.use(apiRoot, createApi({ ...parts, session: [parts.session, identify(users)] }));
+  const session = [parts.session, identify(users)];
+  app.use(apiRoot, createApi({ ...parts, session }));
 
-  app.use(parts.session, identify(users));
+  // Prometheus brings an API key, and knows no login page.
+  const known = authenticate(parts.broker, session);
+  if (parts.metrics !== undefined) app.get("/metrics", ...known, requireScope("read"), parts.metrics);
+
+  app.use(session);
   app.use(loginPages({ users, throttle: parts.throttle, audit, onLogout: live.end }));
   app.use(requireLogin);
   app.get("/live", live.handler);
   app.use(express.urlencoded({ extended: false, limit: "2mb" }), protectFromForgery, takeFlash);
   app.use(tellOthers(live));
-  if (parts.metrics !== undefined) app.get("/metrics", parts.metrics);
   for (const pages of pageRouters) app.use(pages(parts, audit));
   app.use(auditPages(parts.auditLog));
   app.use((request) => {

@@ -25,7 +25,7 @@ export interface DashboardOptions extends DashboardParts {
   trustProxy: boolean;
   /** Open to everybody. Default: both say yes. */
   health?: { livez: Handler; readyz: Handler } | undefined;
-  /** For those who are logged in. */
+  /** For those who are logged in, and for API keys with the scope `read`. */
   metrics?: Handler | undefined;
   /** Runs what a request asks for in the trace that its headers name. Default: there are no traces. */
   enterTrace?: ((headers: IncomingHttpHeaders, next: () => void) => void) | undefined;
