@@ -1,3 +1,4 @@
+import { formatAgo } from "./assets/ago.js";
 import { type Children, type Html, html } from "./html.ts";
 
 /** A state, coloured and in words. */
@@ -10,18 +11,6 @@ export function Ago({ at }: { at: Date | null | undefined }): Html {
   if (at === null || at === undefined) return html`<span class="none">–</span>`;
   const moment = at.toISOString();
   return html`<time data-ago datetime=${moment} title=${moment}>${formatAgo(Date.now() - at.getTime())}</time>`;
-}
-
-/** In the words of app.js, which writes them anew each second. */
-function formatAgo(milliseconds: number): string {
-  const seconds = Math.round(Math.abs(milliseconds) / 1000);
-  const minutes = Math.floor(seconds / 60);
-  const hours = Math.floor(minutes / 60);
-  let text = `${seconds}s`;
-  if (hours >= 48) text = `${Math.floor(hours / 24)}d ${hours % 24}h`;
-  else if (hours > 0) text = `${hours}h ${minutes % 60}m`;
-  else if (minutes > 0) text = `${minutes}m ${seconds % 60}s`;
-  return milliseconds < 0 ? `in ${text}` : `${text} ago`;
 }
 
 /** A part of a page with a heading, and what goes with it at the right. */

@@ -1,5 +1,7 @@
 // What pages need besides htmx: the CSRF token on its requests, news from the server, times that go on, the theme, the
 // menu of a narrow window, and a question before what cannot be undone. Without it the pages still work; they stand still.
+import { formatAgo } from "./ago.js";
+
 const root = document.documentElement;
 const token = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
 
@@ -73,31 +75,19 @@ document.addEventListener("visibilitychange", () => {
 });
 listen();
 
-// Times go on by themselves; the server writes the same words (see ui.ts).
-function ago(milliseconds) {
-  const seconds = Math.round(Math.abs(milliseconds) / 1000);
-  const minutes = Math.floor(seconds / 60);
-  const hours = Math.floor(minutes / 60);
-  let text = `${seconds}s`;
-  if (hours >= 48) text = `${Math.floor(hours / 24)}d ${hours % 24}h`;
-  else if (hours > 0) text = `${hours}h ${minutes % 60}m`;
-  else if (minutes > 0) text = `${minutes}m ${seconds % 60}s`;
-  return milliseconds < 0 ? `in ${text}` : `${text} ago`;
-}
+// Times go on by themselves.
 
 setInterval(() => {
   if (document.hidden) return;
   for (const time of document.querySelectorAll("time[data-ago]")) {
-    const text = ago(Date.now() - Date.parse(time.dateTime));
+    const text = formatAgo(Date.now() - Date.parse(time.dateTime));
     if (time.textContent !== text) time.textContent = text;
   }
 }, 1000);
 
 const themeButton = document.querySelector("[data-theme-button]");
-const dark = window.matchMedia("(prefers-color-scheme: dark)");
-const theme = () => root.dataset.theme ?? (dark.matches ? "dark" : "light");
 themeButton?.addEventListener("click", () => {
-  root.dataset.theme = theme() === "dark" ? "light" : "dark";
+  root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
   localStorage.setItem("theme", root.dataset.theme);
 });
 

@@ -182,7 +182,6 @@ page.addEventListener("sse:workers", () => {
   if (!document.hidden && Date.now() - lastLook >= rest) void refresh().catch(() => {});
 });
 new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 new ResizeObserver(() => {
   for (const { plot, frame } of frames)
     plot?.setSize({ width: frame.querySelector(".plot").clientWidth, height });

@@ -1,0 +1,1 @@
+export function formatAgo(milliseconds: number): string;
