@@ -12,7 +12,8 @@ const mails = ["ann", "ben", "cat", "dan", "eve"].map(
 const sent = await client.enqueueMany(mails);
 await Promise.all(sent.map((job) => job.result({ timeout: "1m" })));
 const times = await Promise.all(sent.map(async (job) => (await job.snapshot()).endedAt?.getTime() ?? 0));
-console.log("mails took", Math.round((Math.max(...times) - Math.min(...times)) / 1000), "s");
+const apart = Math.max(...times) - Math.min(...times);
+console.log("more than a second between the mails:", apart > 1000 ? "yes" : "no");
 
 // Two jobs of one model run one after the other, that of another model beside them.
 const trainings = ["wheat", "wheat", "rye"].map(

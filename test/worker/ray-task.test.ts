@@ -23,7 +23,8 @@ test("a Ray task reports progress, mirrors its log, and comes back with its resu
   const log = await Array.fromAsync(job.logs());
   // The world keeps 100 lines: the last ones.
   expect(log).toHaveLength(100);
-  expect(log.at(-1)).toBe("line 299");
+  // Ray writes a heading of its own, which on a busy machine comes late.
+  expect(log.filter((line) => !line.startsWith("Running entrypoint")).at(-1)).toBe("line 299");
   expect(log.some((line) => line.includes("::lovage::"))).toBe(false);
   const { rayJob } = await job.snapshot();
   expect(rayJob?.submissionId).toBe(await world.submissionId(job.id));
