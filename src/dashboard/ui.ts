@@ -6,6 +6,11 @@ export function StateBadge({ state }: { state: string }): Html {
   return html`<span class=${`state state-${state}`}>${state}</span>`;
 }
 
+/** A name or a code that may be broken after its dots and underscores, where there is no room for it in one line. */
+export function Breakable({ text }: { text: string }): Html {
+  return html`<span class="breakable">${text.split(/(?<=[._@~])/).flatMap((part) => [part, html`<wbr />`])}</span>`;
+}
+
 /** How long ago or hence, going on by itself, with the moment itself as the title. */
 export function Ago({ at }: { at: Date | null | undefined }): Html {
   if (at === null || at === undefined) return html`<span class="none">–</span>`;

@@ -1,6 +1,6 @@
 import type { FoundJob } from "../../queue/found-job.ts";
 import { type Html, html } from "../html.ts";
-import { Ago, CsrfField, StateBadge } from "../ui.ts";
+import { Ago, Breakable, CsrfField, StateBadge } from "../ui.ts";
 
 /** Where a job's own page is. */
 export function jobPath({ queue, id }: { queue: string; id: string }): string {
@@ -39,7 +39,7 @@ function Row({ job, picks }: { job: FoundJob; picks: boolean }): Html {
       html`<td><input type="checkbox" name="job" form="picked" value=${jobKey(job)} aria-label=${`Select ${id}`} /></td>`
     }
     <th scope="row">
-      <a href=${jobPath(job)}>${task}</a>
+      <a href=${jobPath(job)}><${Breakable} text=${task} /></a>
       <small class="mono id">${id}</small>
       ${tags.map((tag) => html`<span class="tag">${tag}</span> `)}
     </th>
@@ -49,7 +49,9 @@ function Row({ job, picks }: { job: FoundJob; picks: boolean }): Html {
     <td class="number">${attempt}/${attempts}</td>
     <td>${worker ?? html`<span class="none">–</span>`}</td>
     <td class="excerpt">
-      ${error === null ? html`<code>${input}</code>` : html`<code class="fault">${error.code}</code> ${error.message}`}
+      <div>
+        ${error === null ? html`<code>${input}</code>` : html`<code class="fault">${error.code}</code> ${error.message}`}
+      </div>
     </td>
   </tr>`;
 }

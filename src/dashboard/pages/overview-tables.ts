@@ -5,7 +5,8 @@ import type { JobSnapshot } from "../../queue/snapshot.ts";
 import type { WorkerView } from "../../queue/workers.ts";
 import type { RedisHealth } from "../../task/context.ts";
 import { type Html, html } from "../html.ts";
-import { ActionButton, Ago, Figure, Figures, JobLink, StateBadge, Table } from "../ui.ts";
+import { schedulePath } from "../schedules/words.ts";
+import { ActionButton, Ago, Breakable, Figure, Figures, JobLink, StateBadge, Table } from "../ui.ts";
 
 export function KeyFigures(props: {
   queues: QueueOverview[];
@@ -122,7 +123,7 @@ export function EndedTable({ jobs }: { jobs: JobSnapshot[] }): Html {
     rows=${jobs.map(
       (job) => html`<tr>
         <th scope="row"><${JobLink} ...${job} /></th>
-        <td><${StateBadge} state=${job.state} /><br /><code>${job.error?.code}</code></td>
+        <td><${StateBadge} state=${job.state} /><br /><code><${Breakable} text=${job.error?.code ?? ""} /></code></td>
         <td><${Ago} at=${job.endedAt} /></td>
       </tr>`,
     )}
@@ -158,11 +159,10 @@ export function ScheduleTable({ schedules }: { schedules: ScheduleView[] }): Htm
     .slice(0, 8);
   return html`<${Table}
     caption="Next schedules"
-    head=${["Schedule", "Task", "Next"]}
+    head=${["Schedule", "Next"]}
     rows=${coming.map(
-      ({ name, task, next }) => html`<tr>
-        <th scope="row">${name}</th>
-        <td title=${task}>${task.split(".").at(-1)}</td>
+      ({ name, next }) => html`<tr>
+        <th scope="row"><a href=${schedulePath(name)}><${Breakable} text=${name} /></a></th>
         <td><${Ago} at=${next} /></td>
       </tr>`,
     )}

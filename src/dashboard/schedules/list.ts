@@ -1,7 +1,7 @@
 import type { ScheduleView } from "../../client/index.ts";
 import { formatMilliseconds } from "../../core/durations.ts";
 import { type Html, html } from "../html.ts";
-import { ActionButton, Ago, Figure, Figures, StateBadge, Table } from "../ui.ts";
+import { ActionButton, Ago, Breakable, Figure, Figures, StateBadge, Table } from "../ui.ts";
 import { lengthText, pauseText, schedulePath, stateOf, timingText } from "./words.ts";
 
 export function ScheduleFigures({ schedules }: { schedules: readonly ScheduleView[] }): Html {
@@ -13,7 +13,7 @@ export function ScheduleFigures({ schedules }: { schedules: readonly ScheduleVie
     <${Figure} name="Schedules" value=${schedules.length} />
     <${Figure} name="Paused" value=${inState("paused")} />
     <${Figure} name="Late" value=${inState("late")} note=${inState("late") > 0 && "does a scheduler run?"} alarm=${inState("late") > 0} />
-    <${Figure} name="Latest last job" value=${formatMilliseconds(latest)} />
+    <${Figure} name="Greatest lateness" value=${formatMilliseconds(latest)} />
     <${Figure} name="Armed again" value=${schedules.reduce((sum, { rearmed }) => sum + rearmed, 0)} />
   </${Figures}>`;
 }
@@ -27,7 +27,7 @@ export function ScheduleTable(props: {
   const rows = schedules.map(
     (schedule) => html`<tr id=${`schedule-${schedule.name}`}>
       <th scope="row">
-        <a href=${schedulePath(schedule.name)}>${schedule.name}</a>
+        <a href=${schedulePath(schedule.name)}><${Breakable} text=${schedule.name} /></a>
         <br /><small class="muted">${schedule.origin}${schedule.task !== schedule.name && `, ${schedule.task}`}</small>
       </th>
       <td><${ScheduleState} schedule=${schedule} /></td>
