@@ -32,8 +32,6 @@ interface Step {
   run(): Promise<number>;
 }
 
-export type Upkeep = ReturnType<typeof createUpkeep>;
-
 export function createUpkeep({ broker, logger, observer, ray, retention }: UpkeepParts) {
   const stops = createRayStops(broker);
   const expiryCursor: ExpiryCursor = new Map();
