@@ -93,6 +93,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     try {
       const outcome = await options.run(delivery);
       if (outcome.type === "retry") retried.push(id);
+      // It began nothing here. Its turn may come while it is still being put aside, and it must not be kept waiting then.
+      if (outcome.type === "postponed") held.delete(id);
       return outcome.type === "completed" ? outcome.output : await end(options, job, token, outcome);
     } finally {
       // A workflow that was parked may be held again by now.

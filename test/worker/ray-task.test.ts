@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { readRedisId } from "../../src/queue/redis-id.ts";
 import { createRayClient, type RayClient } from "../../src/ray-client-http/index.ts";
 import { createWorld, eventually, type World } from "../support/world.ts";
 
@@ -35,7 +34,6 @@ test("a Ray task reports progress, mirrors its log, and comes back with its resu
     lovage_job_id: job.id,
     lovage_task: "test.ray_echo",
     lovage_attempt: "1",
-    lovage_redis: await readRedisId(world.broker),
   });
   expect(onCluster.entrypoint).toBe("python echo.py");
 });
