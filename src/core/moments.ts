@@ -7,11 +7,24 @@ import { LovageError } from "./errors.ts";
  */
 export function toMoment(moment: Date | Duration, field: string): Date {
   const time = moment instanceof Date ? moment : readText(moment, field);
+  return checked(time, moment, field, 'use a Date, or how long ago: "1h"');
+}
+
+/**
+ * A moment that was given as such, or as ISO 8601.
+ * @throws LovageError `INPUT_INVALID`
+ */
+export function toExactMoment(moment: Date | string, field: string): Date {
+  return checked(new Date(moment), moment, field, 'use a Date or a text such as "2027-01-31T08:00:00Z"');
+}
+
+function checked(time: Date, given: unknown, field: string, hint: string): Date {
   if (!Number.isNaN(time.getTime())) return time;
-  throw new LovageError("INPUT_INVALID", `${field} is no moment`, {
+  const value = String(given);
+  throw new LovageError("INPUT_INVALID", `${field} is no moment: ${JSON.stringify(value)}`, {
     field,
-    value: String(moment),
-    hint: 'use a Date, or how long ago: "1h"',
+    value,
+    hint,
   });
 }
 

@@ -1,7 +1,7 @@
 import { operations } from "../../contract/index.ts";
+import { toExactMoment } from "../../core/moments.ts";
 import type { ScheduleView } from "../../queue/schedule-view.ts";
 import type { ScheduleOptions } from "../../task/schedule.ts";
-import { toMoment } from "../moments.ts";
 import type { ScheduleAccess } from "../schedules.ts";
 import type { Transport } from "./transport.ts";
 
@@ -19,7 +19,7 @@ export function createScheduleAccess({ call }: Transport): ScheduleAccess {
     resume: (name) => call(operations.resumeSchedule, named(name), { repeatable: true }),
     run: (name, options) => call(operations.runSchedule, { ...named(name), body: options }),
     backfill: async (name, { from, to, dryRun }) => {
-      const body = { from: toMoment("from", from), to: toMoment("to", to), dryRun };
+      const body = { from: toExactMoment(from, "from"), to: toExactMoment(to, "to"), dryRun };
       // A time that has its job gets no second one.
       return (await call(operations.backfillSchedule, { ...named(name), body }, { repeatable: true })).times;
     },
@@ -35,7 +35,7 @@ function toWire({ start, end, tags, ...rest }: ScheduleOptions) {
   return {
     ...rest,
     ...(tags !== undefined && { tags: [...tags] }),
-    ...(start !== undefined && { start: toMoment("start", start) }),
-    ...(end !== undefined && { end: toMoment("end", end) }),
+    ...(start !== undefined && { start: toExactMoment(start, "start") }),
+    ...(end !== undefined && { end: toExactMoment(end, "end") }),
   };
 }

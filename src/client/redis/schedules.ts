@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { LovageError } from "../../core/errors.ts";
+import { toExactMoment } from "../../core/moments.ts";
 import type { Broker } from "../../queue/broker.ts";
 import { prepareScheduled, scheduledId } from "../../queue/firing.ts";
 import type { PreparedJob } from "../../queue/producer.ts";
@@ -17,7 +18,6 @@ import {
 import { readSchedule as checkSchedule, type ScheduleOptions } from "../../task/schedule.ts";
 import { timesBetween } from "../../task/schedule-times.ts";
 import { checkContinuations, checkInput } from "../calls.ts";
-import { toMoment } from "../moments.ts";
 import type { ScheduleAccess } from "../schedules.ts";
 import type { ClientParts, Connection } from "./connection.ts";
 
@@ -170,7 +170,7 @@ function nextTimes(record: ScheduleRecord, now: number, count: number): Date[] {
 }
 
 function readRange(from: Date | string, to: Date | string, now: number): { from: number; to: number } {
-  const range = { from: toMoment("from", from).getTime(), to: toMoment("to", to).getTime() };
+  const range = { from: toExactMoment(from, "from").getTime(), to: toExactMoment(to, "to").getTime() };
   if (range.to < range.from) throw refused("to", String(to), "it lies before the beginning");
   if (range.to > now)
     throw refused("to", String(to), "it lies in the future; those times come by themselves");

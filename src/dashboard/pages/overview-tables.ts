@@ -4,6 +4,7 @@ import type { ScheduleView } from "../../queue/schedule-view.ts";
 import type { JobSnapshot } from "../../queue/snapshot.ts";
 import type { WorkerView } from "../../queue/workers.ts";
 import type { RedisHealth } from "../../task/context.ts";
+import { formatBytes } from "../bytes.ts";
 import { type Html, html } from "../html.ts";
 import { schedulePath } from "../schedules/words.ts";
 import { ActionButton, Ago, Breakable, Figure, Figures, JobLink, StateBadge, Table } from "../ui.ts";
@@ -45,7 +46,7 @@ export function KeyFigures(props: {
     />
     <${Figure}
       name=${`Redis (${redis.version})`}
-      value=${megabytes(redis.usedBytes)}
+      value=${formatBytes(redis.usedBytes)}
       note=${redisNote(redis)}
       alarm=${full > 0.9 || !redis.persistenceOk}
     />
@@ -55,7 +56,7 @@ export function KeyFigures(props: {
 function redisNote({ maxBytes, appendOnly, persistenceOk }: RedisHealth): string {
   if (!persistenceOk) return "its last write to disk failed";
   if (!appendOnly) return "not durable: appendonly is off";
-  return maxBytes > 0 ? `of ${megabytes(maxBytes)}` : "on disk";
+  return maxBytes > 0 ? `of ${formatBytes(maxBytes)}` : "on disk";
 }
 
 export function QueueTable({
@@ -149,8 +150,6 @@ export function WorkerTable({ workers }: { workers: WorkerView[] }): Html {
 }
 
 const count = (value: number) => value.toLocaleString("en-US");
-const megabytes = (bytes: number) =>
-  `${(bytes / 2 ** 20).toLocaleString("en-US", { maximumFractionDigits: 1 })} MB`;
 
 export function ScheduleTable({ schedules }: { schedules: ScheduleView[] }): Html {
   const coming = schedules
