@@ -1,32 +1,11 @@
 import { Command, CommanderError } from "commander";
 import { untilAborted } from "../core/abort.ts";
 import { LovageError } from "../core/errors.ts";
-import { addCancelCommand } from "./cancel.ts";
-import { addControlCommands } from "./control.ts";
-import { addDashboardCommand } from "./dashboard.ts";
-import { addDeadCommands } from "./dead.ts";
-import { addDevCommand } from "./dev.ts";
 import type { CliDoors } from "./doors.ts";
-import { addEnqueueCommand } from "./enqueue.ts";
 import { toCoded } from "./error-report.ts";
-import { addEventsCommand } from "./events.ts";
 import { exitCodeOf, exitCodes, exitCodesHelp } from "./exit-codes.ts";
-import { addInspectCommands } from "./inspect.ts";
-import { addJobsCommand } from "./jobs.ts";
-import { addKeyCommands } from "./keys.ts";
-import { addLogsCommand } from "./logs.ts";
-import { addRayCommands } from "./ray.ts";
-import { addResultCommand } from "./result.ts";
 import type { Call, Run } from "./run.ts";
-import { addSchedulerCommand } from "./scheduler.ts";
-import { addSchedulesCommands } from "./schedules.ts";
 import { createScreen } from "./screen.ts";
-import { addStatusCommand } from "./status.ts";
-import { addTasksCommand } from "./tasks.ts";
-import { addTopCommand } from "./top.ts";
-import { addUsersCommands } from "./users.ts";
-import { addWorkerCommand } from "./worker.ts";
-import { addWorkflowCommand } from "./workflow.ts";
 
 /**
  * Parses the arguments (without node and script), runs the command, and resolves to the exit code. It rejects never:
@@ -53,27 +32,11 @@ export async function runCli(argv: readonly string[], doors: CliDoors): Promise<
   };
 
   const program = createProgram(doors, screen.json);
-  addWorkerCommand(program, run, doors);
-  addSchedulerCommand(program, run, doors);
-  addDashboardCommand(program, run, doors);
-  addDevCommand(program, run, doors);
-  addEnqueueCommand(program, run, doors);
-  addStatusCommand(program, run);
-  addLogsCommand(program, run);
-  addResultCommand(program, run, doors);
-  addCancelCommand(program, run);
-  addEventsCommand(program, run);
-  addJobsCommand(program, run, doors);
-  addDeadCommands(program, run, doors);
-  addWorkflowCommand(program, run);
-  addTasksCommand(program, run);
-  addSchedulesCommands(program, run, doors);
-  addInspectCommands(program, run);
-  addControlCommands(program, run, doors);
-  addTopCommand(program, run, doors);
-  addRayCommands(program, run, doors);
-  addKeyCommands(program, run, doors);
-  addUsersCommands(program, run, doors);
+  // A process that stays up loads no more than itself.
+  const { addCommands } = isProcess(argv[0])
+    ? await import("./process-commands.ts")
+    : await import("./commands.ts");
+  addCommands(program, run, doors);
 
   try {
     await program.parseAsync([...argv], { from: "user" });
@@ -100,6 +63,9 @@ export async function runCli(argv: readonly string[], doors: CliDoors): Promise<
     await client?.close().catch(() => {});
   }
 }
+
+const processes: readonly unknown[] = ["worker", "scheduler", "dashboard", "dev"];
+const isProcess = (command: string | undefined) => processes.includes(command);
 
 function createProgram(doors: CliDoors, json: boolean): Command {
   const terminalWidth = ({ isTTY, columns }: CliDoors["stdout"]) => (isTTY === true ? (columns ?? 80) : 100);
