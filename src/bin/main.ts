@@ -1,5 +1,5 @@
 import { userInfo } from "node:os";
-import { runCli } from "../cli/index.ts";
+import { isProcess, runCli } from "../cli/index.ts";
 import { type Client, createClient } from "../client/index.ts";
 import { type Config, environmentSources, loadConfig } from "../config/index.ts";
 import type { TaskTypes } from "../task/catalogue.ts";
@@ -16,7 +16,7 @@ export async function main(argv: string[]): Promise<number> {
     if (error.code === "EPIPE") process.exit(0);
     throw error;
   });
-  const waits = !["worker", "scheduler", "dashboard", "dev"].includes(argv[0] ?? "");
+  const waits = !isProcess(argv[0]);
   if (waits) {
     process.once("SIGINT", () => {
       interrupted.abort(new Error("interrupted"));

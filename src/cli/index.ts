@@ -1,3 +1,4 @@
 export type { CliDoors, CliKeys, DevCommandOptions, WorkerCommandOptions } from "./doors.ts";
 export { exitCodes } from "./exit-codes.ts";
+export { isProcess } from "./process-names.ts";
 export { runCli } from "./program.ts";

@@ -4,6 +4,7 @@ import { LovageError } from "../core/errors.ts";
 import type { CliDoors } from "./doors.ts";
 import { toCoded } from "./error-report.ts";
 import { exitCodeOf, exitCodes, exitCodesHelp } from "./exit-codes.ts";
+import { isProcess } from "./process-names.ts";
 import type { Call, Run } from "./run.ts";
 import { createScreen } from "./screen.ts";
 
@@ -63,9 +64,6 @@ export async function runCli(argv: readonly string[], doors: CliDoors): Promise<
     await client?.close().catch(() => {});
   }
 }
-
-const processes: readonly unknown[] = ["worker", "scheduler", "dashboard", "dev"];
-const isProcess = (command: string | undefined) => processes.includes(command);
 
 function createProgram(doors: CliDoors, json: boolean): Command {
   const terminalWidth = ({ isTTY, columns }: CliDoors["stdout"]) => (isTTY === true ? (columns ?? 80) : 100);
