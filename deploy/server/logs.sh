@@ -5,12 +5,12 @@
 : "${root:?common.sh comes first}"
 
 logs() {
-  local follow=$1 since=$2 lines=$3 service options=() pids=()
+  local follow=$1 since=$2 lines=$3 service all options=() pids=()
   shift 3
   if [[ -n $since ]]; then options+=(--since "$since"); fi
   if [[ -n $lines ]]; then options+=(--tail "$lines"); fi
   if [[ $follow == yes ]]; then options+=(--follow); fi
-  (($# > 0)) || set -- $(services)
+  if (($# == 0)); then read -ra all <<<"$(services)" && set -- "${all[@]}"; fi
   # Whoever watched has gone: the followers must not stay behind.
   trap 'kill 0' PIPE TERM
   for service in "$@"; do
