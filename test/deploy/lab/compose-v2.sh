@@ -30,7 +30,7 @@ compile_compose() {
 }
 
 # For the server's user only, as a plugin: docker-compose stays the v1 it is.
-install_compose() {
+compose_v2() {
   local folder=/home/$server_user/.docker/cli-plugins
   build_compose
   inside "$1" install -d -o "$server_user" -g "$server_user" "${folder%/*}" "$folder"

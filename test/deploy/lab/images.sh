@@ -7,7 +7,7 @@ images_id() {
   {
     stat -c '%s %Y' "$cache/debian.tar" "$cache/node-$(node_version)/bin/node"
     basename "$(npm_stamp)"
-    cat "$lab/images.sh" "$lab"/images/*
+    cat "$lab"/images/*
   } | sha256sum | cut -c 1-12
 }
 
@@ -21,7 +21,8 @@ load_images() {
   flock 7
   if [[ ! -s $cache/images-$id.tar ]]; then
     step "$server: building the base images" build_images "$server" "$id"
-    rm -f "$cache"/images-*.tar
+    # Another checkout may still use the one before.
+    find "$cache" -maxdepth 1 -name 'images-*' -printf '%T@ %p\n' | sort -rn | tail -n +2 | cut -d ' ' -f 2 | xargs -r rm -f
     inside "$server" docker save debian:bookworm-slim redis:7-alpine node:24-bookworm-slim >"$cache/images-$id.part"
     mv "$cache/images-$id.part" "$cache/images-$id.tar"
   else
@@ -34,15 +35,11 @@ load_images() {
 }
 
 build_images() {
-  local server=$1 id=$2 settings
+  local server=$1 id=$2
   inside "$server" docker import --change 'CMD ["bash"]' - debian:bookworm-slim <"$cache/debian.tar"
   tar -c -C "$lab/images" redis.Dockerfile redis-entrypoint.sh -C "$cache" redis |
     inside "$server" docker build --tag redis:7-alpine --file redis.Dockerfile -
-  settings=$(mktemp -d)
-  printf '%s\n' offline=true "registry=$(npm config get registry)" cache=/opt/npm-cache audit=false fund=false \
-    update-notifier=false >"$settings/npmrc"
-  tar -c -C "$lab/images" node.Dockerfile node-entrypoint.sh -C "$settings" npmrc -C "$cache" npm "node-$(node_version)" |
+  tar -c -C "$lab/images" node.Dockerfile node-entrypoint.sh npmrc -C "$cache" npm "node-$(node_version)" |
     inside "$server" docker build --tag node:24-bookworm-slim --file node.Dockerfile --label "lab=$id" \
-      --build-arg "NODE_VERSION=$(node_version)" -
-  rm -rf "$settings"
+      --build-arg "NODE_VERSION=$(node_version)" --build-arg "REGISTRY=$(npm config get registry)" -
 }

@@ -6,10 +6,12 @@
 #   lab.sh down [--purge]      switches all off; --purge forgets their disks and keys too
 #   lab.sh on MACHINE CMD…     runs a command as root on laptop (in the current folder) or on a server
 #   lab.sh guard               fails unless nothing of the lab can leave the lab
-#   lab.sh boot SERVER         switches one server on
-#   lab.sh shut-down SERVER    switches one off in good order
-#   lab.sh power-cut SERVER    pulls its cable and its plug
+#   lab.sh boot MACHINE        switches one on
+#   lab.sh shut-down MACHINE   switches one off in good order
+#   lab.sh power-cut MACHINE   pulls its cable and its plug
 #   lab.sh new-disk SERVER     switches it off and on again with an empty disk, as after `up` on a new lab
+#   lab.sh ray SERVER          starts a Ray head of 2 CPUs there, from the checkout's .venv: port 8265 of its address
+#   lab.sh ray-stop SERVER     ends it
 #   lab.sh compose-v2 SERVER   gives the server's user `docker compose`, beside docker-compose v1
 #
 # In the environment: LAB_NAME, LAB_STATE and LAB_CACHE; see settings.sh.
@@ -25,6 +27,8 @@ source "$here/machines.sh"
 source "$here/downloads.sh"
 # shellcheck source=test/deploy/lab/images.sh
 source "$here/images.sh"
+# shellcheck source=test/deploy/lab/ray.sh
+source "$here/ray.sh"
 # shellcheck source=test/deploy/lab/compose-v2.sh
 source "$here/compose-v2.sh"
 
@@ -90,15 +94,14 @@ case $command in
     running "${1:-}" || fail "${1:-nothing} is not on"
     inside "$@"
     ;;
-  boot | shut-down | power-cut | new-disk | compose-v2)
+  boot | shut-down | power-cut)
+    address_of "${1:-}" >/dev/null
+    alone "${command//-/_}" "$1"
+    if [[ $command == boot && $1 == server* ]]; then until_ready "$1"; fi
+    ;;
+  new-disk | ray | ray-stop | compose-v2)
     require_server "${1:-}"
-    case $command in
-      boot) alone boot "$1" && until_ready "$1" ;;
-      shut-down) alone shut_down "$1" ;;
-      power-cut) alone power_cut "$1" ;;
-      new-disk) alone new_disk "$1" ;;
-      compose-v2) install_compose "$1" ;;
-    esac
+    alone "${command//-/_}" "$1"
     ;;
   *)
     sed -n '2,/^set/ { /^#/ s/^# \{0,1\}//p }' "${BASH_SOURCE[0]}" >&2

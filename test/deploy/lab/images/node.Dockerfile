@@ -6,6 +6,9 @@ COPY node-$NODE_VERSION /usr/local
 COPY node-entrypoint.sh /usr/local/bin/docker-entrypoint.sh
 COPY npm /opt/npm-cache
 COPY npmrc /usr/local/etc/npmrc
+# The cache knows packages by the registry that they came from.
+ARG REGISTRY
+RUN echo "registry=$REGISTRY" >>/usr/local/etc/npmrc
 ENV NODE_VERSION=$NODE_VERSION
 ENTRYPOINT ["docker-entrypoint.sh"]
 CMD ["node"]
