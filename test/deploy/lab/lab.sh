@@ -2,6 +2,7 @@
 # A laptop, 10.0.0.1, and servers such as 10.0.0.84, on one machine: the real deploy runs between them. Needs root and
 # the packages of packages.txt (install-packages.sh).
 #
+#   lab.sh prepare             downloads what labs are made of, and builds Compose v2 where there is Go
 #   lab.sh up [SERVER…]        switches on what is off: the laptop and the servers, default server84
 #   lab.sh down [--purge]      switches all off; --purge forgets their disks and keys too
 #   lab.sh on MACHINE CMD…     runs a command as root on laptop (in the current folder) or on a server
@@ -86,6 +87,10 @@ alone() {
 command=${1:-}
 if (($# > 0)); then shift; fi
 case $command in
+  prepare)
+    fetch_all
+    if command -v go >/dev/null; then build_compose; fi
+    ;;
   up) alone up "$@" ;;
   down) alone down "$@" ;;
   guard) guard ;;
