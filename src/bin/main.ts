@@ -40,6 +40,7 @@ export async function main(argv: string[]): Promise<number> {
     },
     openCluster: () => openClusterDoor(config()),
     openKeys: async () => (await import("./api-keys.ts")).openApiKeys(config()),
+    tryOut: async () => (await import("./try-out.ts")).tryOut(config()),
     user: () => userInfo().username,
     // Each process loads what it needs and nothing else.
     runWorker: async (options) => (await import("./worker.ts")).runWorker(config(), options),

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { addCancelCommand } from "./cancel.ts";
+import { addConfigCommand } from "./config.ts";
 import { addControlCommands } from "./control.ts";
 import { addDeadCommands } from "./dead.ts";
 import type { CliDoors } from "./doors.ts";
@@ -40,4 +41,5 @@ export function addCommands(program: Command, run: Run, doors: CliDoors): void {
   addRayCommands(program, run, doors);
   addKeyCommands(program, run, doors);
   addUsersCommands(program, run, doors);
+  addConfigCommand(program, run, doors);
 }

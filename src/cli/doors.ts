@@ -73,6 +73,8 @@ export interface CliDoors {
   openCluster(): CliCluster;
   /** Called when a command needs the API's keys; the command closes it. */
   openKeys(): Promise<CliKeys>;
+  /** Loads what the processes load; the configuration is without secrets. @throws LovageError what one would end with */
+  tryOut(): Promise<{ config: Record<string, unknown>; tasks: readonly string[] }>;
   /** Who types, for what is noted of who did it. */
   user(): string;
   runWorker(options: WorkerCommandOptions): Promise<number>;

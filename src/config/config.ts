@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { distance } from "fastest-levenshtein";
 import { LovageError } from "../core/errors.ts";
 import { suggestion } from "../core/suggestion.ts";
+import { deploymentVariables } from "./deployment-variables.ts";
 import type { EnvironmentSource } from "./environment.ts";
 import { type Values, type Variable, type VariableName, variables } from "./variables.ts";
 
@@ -11,6 +12,8 @@ export interface Config {
     readonly url: string | undefined;
     readonly host: string;
     readonly port: number;
+    /** Undefined: Redis' default user. */
+    readonly username: string | undefined;
     readonly password: string | undefined;
     readonly tls: boolean;
     /** PEM text. */
@@ -22,6 +25,8 @@ export interface Config {
     readonly url: string | undefined;
     readonly key: string | undefined;
     readonly insecure: boolean;
+    /** PEM text. */
+    readonly ca: string | undefined;
   };
   readonly ray: {
     readonly address: string;
@@ -81,6 +86,8 @@ export interface Config {
     /** Milliseconds. */
     readonly sessionAge: number;
     readonly trustProxy: boolean;
+    /** Paths: the files are read again when they change. Undefined: plain http. */
+    readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
   };
   /** Where the process tells of its health and its metrics; no port: nowhere. */
   readonly health: { readonly host: string; readonly port: number | undefined };
@@ -113,7 +120,9 @@ export function loadConfig(sources: readonly EnvironmentSource[]): Config {
       faults.push(`${name} ${(error as Error).message}: ${shown}, from ${source?.name ?? "its default"}`);
     }
   }
-  const readFile = (name: "REDIS_CA_FILE" | "RAY_CA_FILE" | "RAY_PIP_FILE" | "DASHBOARD_USERS_FILE") => {
+  const readFile = (
+    name: "REDIS_CA_FILE" | "LOVAGE_CA_FILE" | "RAY_CA_FILE" | "RAY_PIP_FILE" | "DASHBOARD_USERS_FILE",
+  ) => {
     const path = values[name];
     if (typeof path !== "string") return undefined;
     try {
@@ -125,12 +134,17 @@ export function loadConfig(sources: readonly EnvironmentSource[]): Config {
   };
   const files = {
     redisCa: readFile("REDIS_CA_FILE"),
+    apiCa: readFile("LOVAGE_CA_FILE"),
     rayCa: readFile("RAY_CA_FILE"),
     pip: readFile("RAY_PIP_FILE"),
     users: readFile("DASHBOARD_USERS_FILE"),
   };
   if ((values["LOVAGE_URL"] === undefined) !== (values["LOVAGE_API_KEY"] === undefined))
     faults.push("LOVAGE_URL and LOVAGE_API_KEY belong together: set both, or neither to use Redis");
+  if ((values["DASHBOARD_TLS_CERT_FILE"] === undefined) !== (values["DASHBOARD_TLS_KEY_FILE"] === undefined))
+    faults.push(
+      "DASHBOARD_TLS_CERT_FILE and DASHBOARD_TLS_KEY_FILE belong together: set both, or neither for plain http",
+    );
   if (faults.length > 0) {
     const heading =
       faults.length === 1 ? "the configuration has a fault" : `the configuration has ${faults.length} faults`;
@@ -147,11 +161,14 @@ export function loadConfig(sources: readonly EnvironmentSource[]): Config {
 
 /**
  * Names that look like one of ours. In a file of ours, names that begin like ours and are not are faults too; the
- * environment holds other programs' variables (Ray alone has hundreds), so there only a near miss counts.
+ * environment holds other programs' variables (Ray alone has hundreds), so there only a near miss counts. What only Compose
+ * and the deploying scripts read stands in the same file.
  */
 function misspelt(source: EnvironmentSource): string[] {
-  const known = Object.keys(variables);
+  const known = [...Object.keys(variables), ...Object.keys(deploymentVariables)];
   const families = new Set(known.map((name) => name.slice(0, name.indexOf("_") + 1)));
+  // Compose reads many more of that name from the same file.
+  families.delete("COMPOSE_");
   return Object.keys(source.variables).flatMap((name) => {
     if (known.includes(name)) return [];
     const near = suggestion(name, known);
@@ -167,23 +184,31 @@ function misspelt(source: EnvironmentSource): string[] {
 /** The texts of the files that variables name. */
 interface Files {
   redisCa: string | undefined;
+  apiCa: string | undefined;
   rayCa: string | undefined;
   pip: string | undefined;
   users: string | undefined;
 }
 
 function assemble(values: Values, files: Files): Config {
+  const { DASHBOARD_TLS_CERT_FILE: certFile, DASHBOARD_TLS_KEY_FILE: keyFile } = values;
   return {
     redis: {
       url: values.REDIS_URL,
       host: values.REDIS_HOST,
       port: values.REDIS_PORT,
+      username: values.REDIS_USERNAME,
       password: values.REDIS_PASSWORD,
       tls: values.REDIS_TLS,
       ca: files.redisCa,
       prefix: values.REDIS_PREFIX,
     },
-    api: { url: values.LOVAGE_URL, key: values.LOVAGE_API_KEY, insecure: values.LOVAGE_INSECURE },
+    api: {
+      url: values.LOVAGE_URL,
+      key: values.LOVAGE_API_KEY,
+      insecure: values.LOVAGE_INSECURE,
+      ca: files.apiCa,
+    },
     ray: {
       address: values.RAY_ADDRESS,
       token: values.RAY_AUTH_TOKEN,
@@ -240,6 +265,7 @@ function assemble(values: Values, files: Files): Config {
       users: files.users,
       sessionAge: values.DASHBOARD_SESSION_AGE,
       trustProxy: values.DASHBOARD_TRUST_PROXY,
+      tls: certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile },
     },
     health: { host: values.HEALTH_HOST, port: values.HEALTH_PORT },
     tracing: {

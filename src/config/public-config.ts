@@ -16,7 +16,7 @@ export function publicConfig(config: Config): Record<string, unknown> {
       password: masked(redis.password),
       ca: redis.ca && "(a certificate)",
     },
-    api: { ...api, key: masked(api.key) },
+    api: { ...api, key: masked(api.key), ca: api.ca && "(a certificate)" },
     ray: { ...ray, token: masked(ray.token), ca: ray.ca && "(a certificate)" },
     notify: { ...notify, webhookUrl: masked(notify.webhookUrl), smtpUrl: masked(notify.smtpUrl) },
     dashboard: { ...dashboard, password: masked(dashboard.password), users: masked(dashboard.users) },

@@ -81,7 +81,12 @@ export const variables = {
   ),
   REDIS_HOST: variable(string, "127.0.0.1", "Redis' host"),
   REDIS_PORT: variable(port, "6380", "Redis' port"),
-  REDIS_PASSWORD: variable(optional(string), "", "Redis' password", true),
+  REDIS_USERNAME: variable(
+    optional(string),
+    "",
+    "Redis' user: worker for a worker, scheduler or dashboard, client for what only calls; empty: the default user",
+  ),
+  REDIS_PASSWORD: variable(optional(string), "", "That user's password", true),
   REDIS_TLS: variable(flag, "false", "Speak TLS to Redis"),
   REDIS_CA_FILE: variable(
     optional(absolutePath),
@@ -104,6 +109,11 @@ export const variables = {
     flag,
     "false",
     "Let the API key travel over plain http to another machine, on a network that is trusted",
+  ),
+  LOVAGE_CA_FILE: variable(
+    optional(absolutePath),
+    "",
+    "PEM file of the authority that signed the certificate of LOVAGE_URL, where no public one did",
   ),
 
   RAY_ADDRESS: variable(
@@ -235,6 +245,16 @@ export const variables = {
     flag,
     "false",
     "Whether a proxy before the dashboard tells the caller's address and protocol (X-Forwarded-…)",
+  ),
+  DASHBOARD_TLS_CERT_FILE: variable(
+    optional(absolutePath),
+    "",
+    "PEM file of the dashboard's certificate, with those between it and its authority; empty: plain http",
+  ),
+  DASHBOARD_TLS_KEY_FILE: variable(
+    optional(absolutePath),
+    "",
+    "PEM file of the certificate's key; both files are read again when they change",
   ),
 
   HEALTH_HOST: variable(string, "127.0.0.1", "Address of a process' /livez, /readyz and /metrics"),

@@ -83,6 +83,7 @@ export async function lovage(args: readonly string[], settings: Settings = {}): 
     runScheduler: unexpected,
     runDashboard: unexpected,
     runDev: unexpected,
+    tryOut: unexpected,
     describeUser: unexpected,
     ...doors,
   });

@@ -3,7 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "dotenv";
 import { expect, test } from "vitest";
-import { type EnvironmentSource, environmentSources, loadConfig, variables } from "../../src/config/index.ts";
+import {
+  type DeploymentVariable,
+  deploymentVariables,
+  type EnvironmentSource,
+  environmentSources,
+  loadConfig,
+  variables,
+} from "../../src/config/index.ts";
 import { LovageError } from "../../src/core/errors.ts";
 
 const from = (variables: Record<string, string>, own = false): EnvironmentSource => ({
@@ -91,6 +98,32 @@ test("other programs' variables in the environment are none of our business", ()
   ).not.toThrow();
 });
 
+test("what only Compose and the deploying scripts read is left alone in .env, and a misspelt one gets a suggestion", () => {
+  const values = Object.fromEntries(Object.keys(deploymentVariables).map((name) => [name, "x"]));
+  const compose = { COMPOSE_PROFILES: "x", COMPOSE_HTTP_TIMEOUT: "120" };
+  expect(loadConfig([from({ ...values, ...compose }, true)])).toEqual(loadConfig([]));
+  const text = faults(
+    from({ REDIS_WORKER_PASWORD: "x", HOST_DATASET_DIR: "/x", COMPOSE_PROJECTNAME: "y" }, true),
+  );
+  expect(text).toContain("did you mean REDIS_WORKER_PASSWORD?");
+  expect(text).toContain("did you mean HOST_DATASETS_DIR?");
+  expect(text).toContain("did you mean COMPOSE_PROJECT_NAME?");
+  expect(faults(from({ HOST_CACHE_DIR: "/x" }, true))).toContain(
+    "HOST_CACHE_DIR (in .env) is not a variable",
+  );
+});
+
+test("the two lists of variables have no name in common", () => {
+  expect(Object.keys(deploymentVariables).filter((name) => Object.hasOwn(variables, name))).toEqual([]);
+});
+
+test("the dashboard's certificate and its key come together", () => {
+  const files = { DASHBOARD_TLS_CERT_FILE: "/tls/a.crt", DASHBOARD_TLS_KEY_FILE: "/tls/a.key" };
+  expect(loadConfig([from(files)]).dashboard.tls).toEqual({ certFile: "/tls/a.crt", keyFile: "/tls/a.key" });
+  expect(loadConfig([]).dashboard.tls).toBeUndefined();
+  expect(faults(from({ DASHBOARD_TLS_CERT_FILE: "/tls/a.crt" }))).toContain("belong together");
+});
+
 test("a secret is never printed, not even a faulty one", () => {
   const text = faults(
     from({ REDIS_URL: "http://:s3cr3t@host", NOTIFY_SMTP_URL: "s3cr3t", NOTIFY_WEBHOOK_URL: "s3cr3t" }),
@@ -114,9 +147,11 @@ test(".env.example lists every variable with its meaning and its default", () =>
   const text = readFileSync(new URL("../../.env.example", import.meta.url), "utf8");
   // Its defaults are commented out, so that a copy changes nothing until a line is edited.
   const listed = parse(text.replaceAll(/^#(?=[A-Z_]+=)/gm, ""));
-  const expected = Object.fromEntries(
-    Object.entries(variables).map(([name, variable]) => [name, variable.fallback]),
-  );
+  const all: Record<string, Pick<DeploymentVariable, "fallback" | "meaning">> = {
+    ...variables,
+    ...deploymentVariables,
+  };
+  const expected = Object.fromEntries(Object.entries(all).map(([name, { fallback }]) => [name, fallback]));
   expect(listed).toEqual(expected);
-  for (const variable of Object.values(variables)) expect(text).toContain(`# ${variable.meaning}`);
+  for (const { meaning } of Object.values(all)) expect(text).toContain(`# ${meaning}`);
 });

@@ -1,0 +1,109 @@
+# shellcheck shell=bash
+# Which containers would change, and changing them: drained first, waited for afterwards. After common.sh.
+
+: "${root:?common.sh comes first}"
+
+# Whether a service's container is missing, stopped, or made of something else than the files and .env say now.
+# ids: what `lovage:<release>` is by now; a rebuilt image has another.
+differs() {
+  local service=$1 wanted image
+  is_running "$service" || return 0
+  wanted=$(compose "$(file_of "$service")" config --hash "$service" 2>/dev/null | awk 'END { print $NF }')
+  [[ $(inspect "$service" '{{index .Config.Labels "com.docker.compose.config-hash"}}') == "$wanted" ]] || return 0
+  image=$(inspect "$service" '{{.Config.Image}}')
+  [[ $(inspect "$service" '{{.Image}}') == "$(docker image inspect -f '{{.Id}}' "$image" 2>/dev/null)" ]] || return 0
+  return 1
+}
+
+health_port() {
+  local port
+  case $1 in
+    worker-ml) port=$(setting ML_HEALTH_PORT) && echo "${port:-9101}" ;;
+    worker-data) port=$(setting DATA_HEALTH_PORT) && echo "${port:-9102}" ;;
+    worker-default) port=$(setting DEFAULT_HEALTH_PORT) && echo "${port:-9103}" ;;
+    scheduler) port=$(setting SCHEDULER_HEALTH_PORT) && echo "${port:-9104}" ;;
+    dashboard) port=$(setting DASHBOARD_HEALTH_PORT) && echo "${port:-9105}" ;;
+  esac
+}
+
+is_ready() {
+  if [[ $1 == redis ]]; then docker exec lovage-redis sh /etc/lovage/redis/start.sh health >/dev/null 2>&1 </dev/null
+  else docker exec "lovage-$1" node deploy/healthcheck.mjs "http://127.0.0.1:$(health_port "$1")/readyz" >/dev/null 2>&1 </dev/null; fi
+}
+
+# Waits until all of these services serve; tells the last lines of one that does not.
+wait_ready() {
+  local begun=$SECONDS limit=${LOVAGE_READY_TIMEOUT:-120} service waiting=("$@") still restarts
+  while ((${#waiting[@]} > 0)); do
+    still=()
+    for service in "${waiting[@]}"; do
+      if is_running "$service" && is_ready "$service"; then
+        say "$service is ready"
+        continue
+      fi
+      restarts=$(inspect "$service" '{{.RestartCount}}')
+      if ((${restarts:-0} >= 3 || SECONDS - begun > limit)); then
+        say "$service does not become ready ($(inspect "$service" '{{.State.Status}}'), started again ${restarts:-0} times); its last lines:"
+        docker logs --tail 20 "lovage-$service" 2>&1 | sed 's/^/    /'
+        return 1
+      fi
+      still+=("$service")
+    done
+    waiting=("${still[@]+"${still[@]}"}")
+    if ((${#waiting[@]} > 0)); then
+      if (((SECONDS - begun) % 10 == 9)); then say "  waiting for ${waiting[*]} … $((SECONDS - begun)) s"; fi
+      sleep 1
+    fi
+  done
+}
+
+# Lets workers end: they take no more jobs, hand Ray jobs back (which run on), and finish the others.
+drain() {
+  local service begun=$SECONDS pids=() pid running
+  (($# > 0)) || return 0
+  say "draining $*"
+  for service in "$@"; do
+    docker stop --time "$(inspect "$service" '{{.Config.StopTimeout}}' | grep -x '[0-9]*' || echo 150)" "lovage-$service" >/dev/null &
+    pids+=("$!")
+  done
+  while running=$(for pid in "${pids[@]}"; do kill -0 "$pid" 2>/dev/null && echo "$pid"; done) && [[ -n $running ]]; do
+    sleep 1
+    if (((SECONDS - begun) % 10 == 9)); then
+      for service in "$@"; do
+        if is_running "$service"; then
+          say "  $service … $((SECONDS - begun)) s: $(docker logs --tail 1 "lovage-$service" 2>&1 | cut -c 1-160)"
+        fi
+      done
+    fi
+  done
+  for pid in "${pids[@]}"; do wait "$pid" || true; done
+  say "drained in $((SECONDS - begun)) s"
+}
+
+# Makes the containers of these services equal to the files and .env; those that are stay untouched.
+apply() {
+  local service changed=() workers=()
+  for service in "$@"; do
+    if differs "$service"; then changed+=("$service"); fi
+  done
+  if ((${#changed[@]} == 0)); then
+    say "all containers are as they should be"
+    return 0
+  fi
+  if [[ " ${changed[*]} " == *" redis "* ]]; then
+    say "starting redis"
+    compose docker-compose.redis.yml up -d redis 2>&1 | sed 's/^/    /' || return 1
+    wait_ready redis || return 1
+  fi
+  for service in "${changed[@]}"; do
+    if [[ $service == worker-* ]] && is_running "$service"; then workers+=("$service"); fi
+  done
+  drain "${workers[@]+"${workers[@]}"}"
+  local others=()
+  for service in "${changed[@]}"; do [[ $service == redis ]] || others+=("$service"); done
+  if ((${#others[@]} > 0)); then
+    say "starting ${others[*]}"
+    compose docker-compose.workers.yml up -d --no-build "${others[@]}" 2>&1 | sed 's/^/    /' || return 1
+    wait_ready "${others[@]}" || return 1
+  fi
+}
