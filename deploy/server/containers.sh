@@ -3,13 +3,21 @@
 
 : "${root:?common.sh comes first}"
 
+# Asks Compose for what each service would be made with; before `differs`, and again when files or .env changed.
+read_wanted() {
+  wanted=$(
+    if [[ $(services) == *redis* ]]; then compose docker-compose.redis.yml config --hash '*'; fi
+    compose docker-compose.workers.yml config --hash '*'
+  )
+}
+
 # Whether a service's container is missing, stopped, or made of something else than the files and .env say now.
-# ids: what `lovage:<release>` is by now; a rebuilt image has another.
 differs() {
-  local service=$1 wanted image
+  local service=$1 hash image
   is_running "$service" || return 0
-  wanted=$(compose "$(file_of "$service")" config --hash "$service" 2>/dev/null | awk 'END { print $NF }')
-  [[ $(inspect "$service" '{{index .Config.Labels "com.docker.compose.config-hash"}}') == "$wanted" ]] || return 0
+  hash=$(awk -v service="$service" '$1 == service { print $2 }' <<<"$wanted")
+  [[ $(inspect "$service" '{{index .Config.Labels "com.docker.compose.config-hash"}}') == "$hash" ]] || return 0
+  # A base image that was pulled anew makes another image of the same name.
   image=$(inspect "$service" '{{.Config.Image}}')
   [[ $(inspect "$service" '{{.Image}}') == "$(docker image inspect -f '{{.Id}}' "$image" 2>/dev/null)" ]] || return 0
   return 1
@@ -82,7 +90,8 @@ drain() {
 
 # Makes the containers of these services equal to the files and .env; those that are stay untouched.
 apply() {
-  local service changed=() workers=()
+  local service wanted changed=() workers=()
+  read_wanted || return 1
   for service in "$@"; do
     if differs "$service"; then changed+=("$service"); fi
   done

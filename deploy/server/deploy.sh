@@ -12,11 +12,18 @@ source "$here/releases.sh"
 # shellcheck source=deploy/server/containers.sh
 source "$here/containers.sh"
 
-# Whether the new image starts at all with this host's .env: before anything that runs is touched.
+# Whether the new image starts at all with this host's .env: before anything that runs is touched. By Docker itself:
+# `run` of Compose v1 links to the containers that are there, which host networking forbids.
 try_out() {
   say "trying the image out with this host's settings"
-  LOVAGE_RELEASE=$1 with_signs_of_life "trying out" compose "releases/$1/docker-compose.workers.yml" \
-    --project-directory "$root" run --rm --no-deps -T worker-default config
+  with_signs_of_life "trying out" docker run --rm --network none --read-only --tmpfs /tmp --user "$(id -u):$(id -g)" \
+    -v "$root/tls/public:/etc/lovage/tls:ro" -v "$root/tls/dashboard:/etc/lovage/dashboard-tls:ro" \
+    -v "$root/users:/etc/lovage/users:ro" --env-file <(unquoted_settings) "lovage:$1" config
+}
+
+# .env as Docker reads it: without the quotes that Compose takes off.
+unquoted_settings() {
+  sed -E -n "s/^([A-Za-z_][A-Za-z0-9_]*)=(['\"]?)(.*)\2\$/\1=\3/p" "$root/.env"
 }
 
 smoke() {

@@ -20,6 +20,9 @@ plan() {
     if [[ $(services) == *redis* && -z $(setting "$name") ]]; then missing+=("$name"); fi
   done
   if ((${#missing[@]} > 0)); then echo "Secrets that would be made: ${missing[*]}"; fi
+  # shellcheck disable=SC2034 # `differs` reads it
+  local wanted=
+  if [[ -n $before ]]; then read_wanted; fi
   echo "Containers:"
   for service in "${chosen[@]}"; do
     if [[ -z $(inspect "$service" '{{.Id}}') ]]; then

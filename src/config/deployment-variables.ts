@@ -20,9 +20,9 @@ export const deploymentVariables = {
     meaning:
       "Redis and the workers are two files of one project: without this, Compose takes each other's containers for left-overs",
   },
-  LOVAGE_ROLE: {
-    fallback: "all",
-    meaning: "What this host runs: all, or workers where it joined the Redis of another host",
+  LOVAGE_SERVICES: {
+    fallback: "redis,worker-ml,worker-data,worker-default,scheduler,dashboard",
+    meaning: "The containers of this host; the workers alone where it joined the Redis of another host",
   },
   LOVAGE_RELEASE: {
     fallback: "",
@@ -40,7 +40,8 @@ export const deploymentVariables = {
 
   REDIS_BIND: {
     fallback: "0.0.0.0",
-    meaning: "Address of the host that Redis listens on; 127.0.0.1 where all that use it run there",
+    meaning:
+      "Addresses of the host that Redis listens on, separated by commas; 127.0.0.1 where all that use it run there",
   },
   REDIS_WORKER_PASSWORD: {
     fallback: "",
@@ -81,6 +82,8 @@ export const deploymentVariables = {
   DATA_HEALTH_PORT: { fallback: "9102", meaning: "HEALTH_PORT of the worker of the queue data" },
   DEFAULT_HEALTH_PORT: { fallback: "9103", meaning: "HEALTH_PORT of the worker of the queue default" },
   SCHEDULER_HEALTH_PORT: { fallback: "9104", meaning: "HEALTH_PORT of the scheduler" },
+  DASHBOARD_HEALTH_PORT: { fallback: "9105", meaning: "HEALTH_PORT of the dashboard" },
+  REDIS_IMAGE: { fallback: "redis:7-alpine", meaning: "The image that Redis runs from; 7 or later" },
   WORKER_STOP_GRACE: {
     fallback: "150s",
     meaning: "How long Compose lets a container stop before it kills it; longer than WORKER_SHUTDOWN_TIMEOUT",
