@@ -91,9 +91,9 @@ test("a deploy that is killed in the middle is mended by the next run", async ()
   const kill =
     'pid=$(sed "s/.*process //" /home/wizardsofts/lovage/deploy.lock); kill -KILL $(ps -o ppid= -p $pid) $pid';
   await succeeds(onServer("sh", ["-c", kill]));
-  const { code, stderr } = await first.done;
-  expect(code).not.toBe(0);
-  expect(stdout + stderr).toContain("run the same command again");
+  const cut = await first.done;
+  expect(cut.code).not.toBe(0);
+  expect(cut.stdout + cut.stderr).toContain("run the same command again");
   const { stdout } = await succeeds(deploy([], folder));
   expect(stdout).toContain("is up");
   expect(new Set(Object.values(await releases())).size).toBe(2);
