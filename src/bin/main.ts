@@ -47,7 +47,7 @@ export async function main(argv: string[]): Promise<number> {
       ]);
       return openInstallation(config(), catalogue);
     },
-    user: () => userInfo().username,
+    user: whoTypes,
     // Each process loads what it needs and nothing else.
     runWorker: async (options) => (await import("./worker.ts")).runWorker(config(), options),
     runScheduler: async (options) => (await import("./scheduler.ts")).runScheduler(config(), options),
@@ -57,6 +57,15 @@ export async function main(argv: string[]): Promise<number> {
   });
   await (await tracing)?.close();
   return exitCode;
+}
+
+/** A container may run as a user that its system has no name for. */
+function whoTypes(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? "unknown"}`;
+  }
 }
 
 /** Over the HTTP API where there is one, else over Redis. */
