@@ -14,6 +14,6 @@ exec unshare --mount --pid --fork --kill-child=KILL --propagation private sh -eu
   mount -o remount,bind,ro /mnt
   cd /mnt
   # shellcheck disable=SC2086 # several variables
-  exec setpriv --reuser 4242 --regid 4242 --clear-groups --no-new-privs --bounding-set -all \
+  exec setpriv --reuid 4242 --regid 4242 --clear-groups --no-new-privs --bounding-set -all \
     env -i $variables "$node" src/bin/lovage.ts "$@"
 ' sh "$@"
