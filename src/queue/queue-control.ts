@@ -108,7 +108,11 @@ export async function purgeQueue(broker: Broker, queue: QueueName): Promise<Purg
     const removed = await broker
       .queue(queue)
       .remove(id)
-      .catch(() => 0);
+      .catch((error) => {
+        // What BullMQ refuses has a worker; what Redis refuses this caller may not do at all.
+        if (error instanceof LovageError) throw error;
+        return 0;
+      });
     if (removed !== 1) purged.left += 1;
     else {
       purged[state as "waiting" | "scheduled"] += 1;
