@@ -34,7 +34,7 @@ async function contents(): Promise<Record<string, unknown>> {
     hash: (key) => redis.hgetall(key),
     list: (key) => redis.lrange(key, 0, -1),
     set: async (key) => (await redis.smembers(key)).toSorted(),
-    zset: (key) => redis.zrange(key, 0, -1, "WITHSCORES"),
+    zset: (key) => redis.zrange(key, "0", "-1", "WITHSCORES"),
     stream: (key) => redis.xrange(key, "-", "+"),
   };
   const found: Record<string, unknown> = {};
