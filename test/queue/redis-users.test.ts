@@ -71,9 +71,10 @@ const administration: [string, ...string[]][] = [
   ["SAVE"],
   ["BGREWRITEAOF"],
   ["SWAPDB", "0", "1"],
-  ["SELECT", "1"],
   ["RANDOMKEY"],
   ["DBSIZE"],
+  ["SCAN", "0"],
+  ["CLIENT", "TRACKING", "ON", "BCAST"],
   ["EVAL", "return redis.call('flushall')", "0"],
 ];
 
@@ -98,12 +99,10 @@ describe("the user client", () => {
 
   const key = (name: string) => `${world.prefix}:${name}`;
   const commands: Record<string, () => string[][]> = {
-    "administration, and other databases": () => administration,
-    scanning: () => [
-      ["SCAN", "0"],
+    administration: () => administration,
+    "who else is there": () => [
       ["CLIENT", "LIST"],
       ["CONFIG", "GET", "*"],
-      ["CLIENT", "TRACKING", "ON", "BCAST"],
     ],
     "taking jobs": () => [
       ["LPOP", key("default:wait")],
