@@ -150,8 +150,8 @@ describe("a client", () => {
   ])("that is given %s is told at once what to do", async (_what, authority, host, hint) => {
     const client = createClient({ url: `https://${host}:${port}`, apiKey, ca: authority, timeout: "60s" });
     const begun = Date.now();
-    for (const call of [client.tasks(), client.events().next()])
-      await expect(call).rejects.toMatchObject({
+    for (const call of [() => client.tasks(), () => client.events().next()])
+      await expect(call()).rejects.toMatchObject({
         code: "API_UNAVAILABLE",
         retryable: false,
         hint: expect.stringContaining(hint),
