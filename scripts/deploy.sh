@@ -80,13 +80,13 @@ while IFS= read -r file; do $sha256 "$file"; done <"$work/files" | sed 's/ \*/  
 release=$($sha256 <"$work/MANIFEST" | cut -c 1-12)
 
 require_connection "$target"
-run_there check.sh -- run_checks || exit 1
+run_there certificates.sh check.sh -- run_checks || exit 1
 [[ $mode != check ]] || exit 0
 
 if [[ $mode == rollback ]]; then
   # By the program of the release that runs: it knows how it was brought up.
   # shellcheck disable=SC2016 # expanded on the server
-  run_there start.sh -- 'start "$(setting LOVAGE_RELEASE)" rollback'
+  run_there start.sh -- 'start "$(setting LOVAGE_RELEASE)" deploy.sh rollback'
   exit
 fi
 
@@ -109,4 +109,4 @@ else
     complain "the release could not be sent whole" "run this again"
 fi
 trap 'rm -rf "$work"; disconnect; echo "What was begun on the server goes on there; run this again to see how it stands." >&2; exit 130' INT
-run_there start.sh -- "start $release up $release $only"
+run_there start.sh -- "start $release deploy.sh up $release $only"
