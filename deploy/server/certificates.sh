@@ -76,7 +76,7 @@ make_authority() {
     rm -rf "$tls/authority.new"
     mkdir -p "$tls/authority.new"
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -sha256 -days 3650 -batch \
-      -subj "/CN=Lovage on $(hostname), $(date -u +%F)" -keyout "$tls/authority.new/ca.key" -out "$tls/authority.new/ca.crt" \
+      -subj "/CN=Lovage on $(hostname) ($(date -u +%F))" -keyout "$tls/authority.new/ca.key" -out "$tls/authority.new/ca.crt" \
       -addext basicConstraints=critical,CA:TRUE,pathlen:0 -addext keyUsage=critical,keyCertSign,cRLSign \
       -addext "nameConstraints=critical,${constraints%,}" 2>"$tls/authority.new/errors" ||
       fail "openssl could not make an authority" "$(tail -n 2 "$tls/authority.new/errors")"

@@ -131,7 +131,7 @@ check_redis_elsewhere() {
   place="$(setting REDIS_HOST):$(setting REDIS_PORT | grep . || echo 6380)"
   if reaches "redis://$place"; then ok "Redis answers at $place"
   else fault "Redis does not answer at $place, seen from this host" \
-    "is REDIS_BIND on its server open to this host, and its firewall (deploy/firewall.sh)?"; fi
+    "is REDIS_BIND on its server open to this host, and its firewall (./scripts/firewall.sh)?"; fi
 }
 
 check_settings() {

@@ -43,6 +43,9 @@ up() {
   if bring_up "$id" "${chosen[@]}"; then
     keep_release "$id"
     say "release $id is up"
+    if [[ -s $root/joined && $before != "$id" ]]; then
+      say "hosts that joined have theirs still: $(sed 's|^|./scripts/deploy.sh |' "$root/joined" | paste -sd , | sed 's/,/, /g')"
+    fi
     return 0
   fi
   if [[ -z $good ]]; then
