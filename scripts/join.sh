@@ -106,7 +106,7 @@ fi
 
 if [[ -z $address ]]; then
   # shellcheck disable=SC2086 # several options are several words
-  address=$(ssh ${LOVAGE_SSH_OPTIONS:-} -G "$main" | awk '$1 == "hostname" { print $2 }')
+  address=$(ssh ${LOVAGE_SSH_OPTIONS:-} -G "$main" 2>/dev/null </dev/null | awk '$1 == "hostname" { print $2 }')
 fi
 facts=$(at_main certificates.sh joined.sh -- "facts $(printf %q "$address")") || exit 1
 # Assignments of our own making, quoted by bash: fact_release fact_tls fact_port fact_ray fact_hostname …
