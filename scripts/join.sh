@@ -130,7 +130,7 @@ if [[ -n $queues ]]; then chosen=worker-${queues//,/,worker-}
 elif [[ -n $chosen_before ]]; then chosen=$chosen_before
 elif [[ $storage == shared ]]; then chosen=worker-ml,worker-data,worker-default
 else chosen=worker-default; fi
-if [[ $storage == own ]]; then
+if [[ $storage == own && ($chosen != worker-default || -z $queues$chosen_before) ]]; then
   {
     echo "warning: $folder_HOST_DATASETS_DIR and $folder_HOST_MODELS_DIR on $host are not those of $main."
     echo "  Tasks of ml and data read and write files there: mount the same storage on both hosts (NFS, for instance; HOST_DATASETS_DIR"

@@ -6,7 +6,8 @@ import { boot, onLaptop, onServer, shutDown } from "./support/lab.ts";
 
 /** As the printed command runs it: by root, from the release. */
 const asRoot = async (...args: string[]) => {
-  const release = 'bash "$(ls -d /home/wizardsofts/lovage/releases/$(sed -n s/^LOVAGE_RELEASE=//p /home/wizardsofts/lovage/.env))"';
+  const release =
+    'bash "$(ls -d /home/wizardsofts/lovage/releases/$(sed -n s/^LOVAGE_RELEASE=//p /home/wizardsofts/lovage/.env))"';
   return succeeds(onServer("sh", ["-c", `${release}/deploy/firewall.sh "$@"`, "sh", ...args]));
 };
 const rules = async () => (await succeeds(onServer("sh", ["-c", "iptables -S; ip6tables -S"]))).stdout;
@@ -30,7 +31,9 @@ test("the script prints what would be done, warns who would be shut out, and cha
   expect(stdout).toContain("-A LOVAGE -s 192.0.2.0/24 -j RETURN");
   expect(stdout).toContain("-A LOVAGE -s fd00:84::/64 -j RETURN");
   expect(stdout).toContain("warning: 10.0.0.1 would be shut out");
-  expect(stdout).toMatch(/ssh -t wizardsofts@10\.0\.0\.84 sudo bash \S+\/deploy\/firewall\.sh set --ports 6380,5555/);
+  expect(stdout).toMatch(
+    /ssh -t wizardsofts@10\.0\.0\.84 sudo bash \S+\/deploy\/firewall\.sh set --ports 6380,5555/,
+  );
   expect(await rules()).toBe(before);
   const refused = await script("firewall.sh", ["--allow", "10.0.0.0/24", "--apply"]);
   expect(refused.stdout).not.toContain("would be shut out");
@@ -63,14 +66,22 @@ test("twice is once, and another network takes the place of the first", async ()
 test("a connection by IPv6 is dropped unless its network is allowed", async () => {
   // Redis and the dashboard listen on IPv4; something that listens on IPv6 stands for them.
   const address = async (on: typeof onLaptop) =>
-    (await succeeds(on("sh", ["-c", "ip -6 -o addr show dev eth0 scope link | grep -o 'fe80:[0-9a-f:]*'"]))).stdout.trim();
+    (
+      await succeeds(on("sh", ["-c", "ip -6 -o addr show dev eth0 scope link | grep -o 'fe80:[0-9a-f:]*'"]))
+    ).stdout.trim();
   const server = await address(onServer);
   const knock = () => reaches(onLaptop, `${server}%eth0`, 6380);
   const listener =
     "import socket,sys\ns=socket.socket(socket.AF_INET6)\ns.setsockopt(socket.IPPROTO_IPV6,socket.IPV6_V6ONLY,1)\ns.bind(('::',6380))\ns.listen()\nsys.stdin.read()";
-  const listening = onServer("timeout", ["60", "python3", "-c", `${listener.replace("sys.stdin.read()", "s.accept()")}`]);
-  await eventually("the listener", async () =>
-    (await onServer("sh", ["-c", "ss -6Hltn 'sport = :6380' | grep -q ."])).code === 0,
+  const listening = onServer("timeout", [
+    "60",
+    "python3",
+    "-c",
+    `${listener.replace("sys.stdin.read()", "s.accept()")}`,
+  ]);
+  await eventually(
+    "the listener",
+    async () => (await onServer("sh", ["-c", "ss -6Hltn 'sport = :6380' | grep -q ."])).code === 0,
   );
   expect(await knock()).toBe(false);
   await asRoot("set", "--ports", "6380,5555", "--allow", "10.0.0.0/24", "--allow", "fe80::/64");

@@ -28,6 +28,7 @@ const fingerprints = async () => {
 
 beforeAll(async () => {
   await succeeds(deploy());
+  await succeeds(tls("off"));
   // An authority and certificates that somebody else made: one that fits, and some that do not.
   await succeeds(
     onLaptopShell(`rm -rf ${folder}; mkdir -p ${folder}; cd ${folder}
@@ -56,20 +57,23 @@ test.each([
   ["good", "good", "stranger", "--ca did not sign it"],
   ["elsewhere", "elsewhere", "ca", "it is good for none of this host's names"],
   ["good", "ca.crt", "ca", "no PEM file of a key"],
-])("certificate %s with key %s of %s is refused before anything is touched", async (certificate, key, ca, why) => {
-  const before = [await identities(), await succeeds(onServer("md5sum", [`${root}/.env`]))];
-  const keyFile = `${folder}/${key.includes(".") ? key : `${key}.key`}`;
-  const { code, stdout, stderr } = await tls(
-    "on",
-    ...["--certificate", `${folder}/${certificate}.crt`, "--key", keyFile, "--ca", `${folder}/${ca}.crt`],
-  );
-  expect(stdout + stderr).toContain(why);
-  expect(code).toBe(1);
-  const after = [await identities(), await succeeds(onServer("md5sum", [`${root}/.env`]))];
-  expect(JSON.stringify(after)).toBe(JSON.stringify(before));
-  // The key that came did not stay.
-  expect((await onServer("sh", ["-c", `ls -d ${root}/tls/given-*`])).code).not.toBe(0);
-});
+])(
+  "certificate %s with key %s of %s is refused before anything is touched",
+  async (certificate, key, ca, why) => {
+    const before = [await identities(), await succeeds(onServer("md5sum", [`${root}/.env`]))];
+    const keyFile = `${folder}/${key.includes(".") ? key : `${key}.key`}`;
+    const { code, stdout, stderr } = await tls(
+      "on",
+      ...["--certificate", `${folder}/${certificate}.crt`, "--key", keyFile, "--ca", `${folder}/${ca}.crt`],
+    );
+    expect(stdout + stderr).toContain(why);
+    expect(code).toBe(1);
+    const after = [await identities(), await succeeds(onServer("md5sum", [`${root}/.env`]))];
+    expect(JSON.stringify(after)).toBe(JSON.stringify(before));
+    // The key that came did not stay.
+    expect((await onServer("sh", ["-c", `ls -d ${root}/tls/given-*`])).code).not.toBe(0);
+  },
+);
 
 test("on: all that is said to Redis and the dashboard is encrypted, and jobs that waited are kept", async () => {
   await lovage("control", "pause", "data");
@@ -94,7 +98,10 @@ test("on: all that is said to Redis and the dashboard is encrypted, and jobs tha
 
   // Keys are for their users alone, and were never shown.
   const modes = await succeeds(
-    onServer("sh", ["-c", `stat -c '%a %U' ${root}/tls/authority/ca.key ${root}/tls/*/redis.key ${root}/tls/*/dashboard.key`]),
+    onServer("sh", [
+      "-c",
+      `stat -c '%a %U' ${root}/tls/authority/ca.key ${root}/tls/*/redis.key ${root}/tls/*/dashboard.key`,
+    ]),
   );
   expect(modes.stdout).toBe("600 wizardsofts\n".repeat(3));
   for (const name of secretNames) expect(stdout).not.toContain(await secretOf(name));
