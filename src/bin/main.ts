@@ -62,10 +62,10 @@ export async function main(argv: string[]): Promise<number> {
 
 /** Over the HTTP API where there is one, else over Redis. */
 function openClient({ api, redis }: Config, tracing: ReturnType<typeof tracingOf>): Client<TaskTypes> {
-  const { url, key, insecure } = api;
+  const { url, key, insecure, ca } = api;
   if (url === undefined || key === undefined)
     return createClient({ redis, telemetry: tracing.then((started) => started?.telemetry) });
-  return createClient({ url, apiKey: key, insecure });
+  return createClient({ url, apiKey: key, insecure, ca });
 }
 
 /** A terminal gives whole lines unless it is told to give keys; Ctrl-C is then a key, too. */

@@ -61,7 +61,7 @@ test("an address is shown without its password", () => {
 });
 
 test("TLS with a CA of one's own, for commands, for workers' blocking connections and for a caller that waits", async () => {
-  const { key, cert } = makeCertificate();
+  const { key, cert, ca } = makeCertificate();
   const tls = createServer({ key, cert }, (socket) => {
     const plain = connect(redis.port, "127.0.0.1");
     socket.pipe(plain).pipe(socket);
@@ -74,7 +74,7 @@ test("TLS with a CA of one's own, for commands, for workers' blocking connection
   });
   await new Promise<void>((resolve) => tls.listen(0, "127.0.0.1", resolve));
   const { port } = tls.address() as AddressInfo;
-  const redisWithTls = { port, password: "s3cr3t", ca: cert, tls: true };
+  const redisWithTls = { port, password: "s3cr3t", ca, tls: true };
   const broker = await openBroker({ redis: redisWithTls });
   const worker = new Worker("tls", async () => "done", {
     connection: broker.duplicate(),
@@ -88,7 +88,7 @@ test("TLS with a CA of one's own, for commands, for workers' blocking connection
   await broker.close();
 
   const url = `rediss://:s3cr3t@127.0.0.1:${port}`;
-  const byUrl = await openBroker({ redis: { url, ca: cert } });
+  const byUrl = await openBroker({ redis: { url, ca } });
   await byUrl.close();
   const wary = openBroker({ redis: { url }, connectDeadline: 1500 });
   await expect(wary).rejects.toMatchObject({ code: "REDIS_UNAVAILABLE" });
