@@ -87,7 +87,7 @@ test("on: all that is said to Redis and the dashboard is encrypted, and jobs tha
   const { stdout } = await succeeds(tls("on"));
   expect(stdout).toMatch(/dashboard +ok/);
   await lovage("control", "resume", "data");
-  expect(await lovage("result", id, "--wait", "30s", "--json")).toContain("pong");
+  expect(await lovage("result", id, "--timeout", "30s", "--json")).toContain("pong");
 
   expect(await ping()).not.toContain("PONG");
   await succeeds(tls("trust", trusted));
