@@ -36,7 +36,7 @@ test("each variable is carried to a host that joins, or is known not to be", () 
 
 test("no secret leaves the host of Redis that a worker does not need", () => {
   const secrets = Object.entries({ ...variables, ...deploymentVariables })
-    .filter(([, { secret }]: [string, { secret?: boolean }]) => secret === true)
+    .filter(([, variable]) => "secret" in variable && variable.secret === true)
     .map(([name]) => name);
   expect(secrets).toContain("REDIS_PASSWORD");
   expect(secrets.filter((name) => carried.test(name)).sort()).toEqual([

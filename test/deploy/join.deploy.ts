@@ -12,9 +12,11 @@ const onSecond = async (text: string) => (await onServer("sh", ["-c", text], { s
 const unset = (name: string) =>
   succeeds(onServer("sed", ["-i", `/^${name}=/d`, "/home/wizardsofts/lovage/.env"]));
 const workers = async () => {
-  const { workers: known } = JSON.parse(await lovage("inspect", "workers", "--json")) as {
-    workers: { name: string; state: string; queues: { name: string; concurrency: number }[] }[];
-  };
+  const known = JSON.parse(await lovage("inspect", "workers", "--json")) as {
+    name: string;
+    state: string;
+    queues: { name: string; concurrency: number }[];
+  }[];
   return known.filter(({ state }) => state === "alive");
 };
 
@@ -35,7 +37,7 @@ test("a Redis that listens on loopback only cannot be joined, and it is said wha
   expect(stderr).toContain("Redis on server84 listens on loopback only (REDIS_BIND=127.0.0.1");
   expect(stderr).toContain("./scripts/firewall.sh");
   expect((await script("join.sh", ["wizardsofts@10.0.0.84"])).stderr).toContain("the host of Redis itself");
-  expect(await onSecond("ls /home/wizardsofts/lovage")).toBe("");
+  expect(await onSecond("ls /home/wizardsofts/lovage/.env")).toBe("");
 });
 
 test("a second host joins by one command, with its own storage for jobs without files only", async () => {
