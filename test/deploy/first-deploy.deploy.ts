@@ -186,3 +186,14 @@ test("the server is looked at from the laptop", async () => {
   const workers = await succeeds(script("lovage.sh", ["inspect", "workers", "--json"]));
   expect(workers.stdout).toContain("ml@server84");
 });
+
+test("a worker that is stuck shows in its health, and the status says so", async () => {
+  const health = async () => (await containers())["worker-data"]?.State.Health?.Status;
+  await succeeds(onServer("docker", ["kill", "--signal", "STOP", "lovage-worker-data"]));
+  await eventually("the stuck worker to be unhealthy", async () => (await health()) === "unhealthy", 90_000);
+  const status = await script("status.sh");
+  expect(status.code).toBe(1);
+  expect(status.stdout).toMatch(/worker-data +running +unhealthy/);
+  await succeeds(onServer("docker", ["kill", "--signal", "CONT", "lovage-worker-data"]));
+  await eventually("it to be healthy again", async () => (await health()) === "healthy", 90_000);
+});
