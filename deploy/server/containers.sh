@@ -23,6 +23,16 @@ differs() {
   return 1
 }
 
+# Whether any of these services' containers would be made anew.
+would_change() {
+  local service wanted
+  read_wanted || return 0
+  for service in "$@"; do
+    if differs "$service"; then return 0; fi
+  done
+  return 1
+}
+
 health_port() {
   local port
   case $1 in

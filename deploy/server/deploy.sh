@@ -58,8 +58,10 @@ up() {
   good=$(good_release_but "$id")
   make_settings
   build_image "$id" || fail "the image could not be built; nothing that runs was touched"
-  try_out "$id" || fail "the release does not start with this host's settings; nothing that runs was touched" \
-    "correct what stands above (settings are in $root/.env), and deploy again"
+  if [[ $before != "$id" ]] || would_change "${chosen[@]}"; then
+    try_out "$id" || fail "the release does not start with this host's settings; nothing that runs was touched" \
+      "correct what stands above (settings are in $root/.env), and deploy again"
+  fi
   if [[ $before == "$id" ]]; then say "release $id, as before"; else say "release $id (before: ${before:-none})"; fi
   if bring_up "$id" "${chosen[@]}"; then
     keep_release "$id"

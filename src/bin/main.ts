@@ -41,6 +41,13 @@ export async function main(argv: string[]): Promise<number> {
     openCluster: () => openClusterDoor(config()),
     openKeys: async () => (await import("./api-keys.ts")).openApiKeys(config()),
     tryOut: async () => (await import("./try-out.ts")).tryOut(config()),
+    async openInstallation() {
+      const [{ openInstallation }, { catalogue }] = await Promise.all([
+        import("./installation.ts"),
+        import("../../tasks/index.ts"),
+      ]);
+      return openInstallation(config(), catalogue);
+    },
     user: () => userInfo().username,
     // Each process loads what it needs and nothing else.
     runWorker: async (options) => (await import("./worker.ts")).runWorker(config(), options),

@@ -15,6 +15,7 @@ import { addRayCommands } from "./ray.ts";
 import { addResultCommand } from "./result.ts";
 import type { Run } from "./run.ts";
 import { addSchedulesCommands } from "./schedules.ts";
+import { addSmokeCommand } from "./smoke.ts";
 import { addStatusCommand } from "./status.ts";
 import { addTasksCommand } from "./tasks.ts";
 import { addTopCommand } from "./top.ts";
@@ -38,6 +39,7 @@ export function addCommands(program: Command, run: Run, doors: CliDoors): void {
   addInspectCommands(program, run);
   addControlCommands(program, run, doors);
   addTopCommand(program, run, doors);
+  addSmokeCommand(program, run, doors);
   addRayCommands(program, run, doors);
   addKeyCommands(program, run, doors);
   addUsersCommands(program, run, doors);

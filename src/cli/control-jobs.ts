@@ -59,7 +59,13 @@ export function addCancelMany(control: Command, run: Run): void {
 }
 
 /** What would be said of the next job as well. */
-const hopeless = new Set(["REDIS_UNAVAILABLE", "API_UNAVAILABLE", "UNAUTHENTICATED", "FORBIDDEN"]);
+const hopeless = new Set([
+  "REDIS_UNAVAILABLE",
+  "REDIS_FORBIDDEN",
+  "API_UNAVAILABLE",
+  "UNAUTHENTICATED",
+  "FORBIDDEN",
+]);
 
 async function cancelByIds(
   control: Client<TaskTypes>["control"],

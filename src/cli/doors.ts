@@ -4,6 +4,7 @@ import type { Role } from "../core/roles.ts";
 import type { ApiKeys } from "../queue/api-keys.ts";
 import type { TaskTypes } from "../task/catalogue.ts";
 import type { QueueName } from "../task/definition.ts";
+import type { Installation } from "./smoke/installation.ts";
 
 /** What `lovage worker` was asked for; what is left out comes from the configuration. */
 export interface WorkerCommandOptions {
@@ -75,6 +76,8 @@ export interface CliDoors {
   openKeys(): Promise<CliKeys>;
   /** Loads what the processes load; the configuration is without secrets. @throws LovageError what one would end with */
   tryOut(): Promise<{ config: Record<string, unknown>; tasks: readonly string[] }>;
+  /** Called when a command looks at the whole installation; the command closes it. @throws LovageError `USAGE` over HTTP */
+  openInstallation(): Promise<Installation>;
   /** Who types, for what is noted of who did it. */
   user(): string;
   runWorker(options: WorkerCommandOptions): Promise<number>;

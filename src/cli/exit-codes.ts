@@ -21,7 +21,7 @@ Exit codes:
   130 interrupted by Ctrl-C; a job that was waited for goes on
 
 Settings come from the environment and .env; .env.example explains each. With LOVAGE_URL and LOVAGE_API_KEY
-commands for callers and operators use a dashboard's HTTP API; processes, keys and ray do not.`;
+commands for callers and operators use a dashboard's HTTP API; processes, keys, ray and smoke do not.`;
 
 const usageCodes = new Set([
   "USAGE",

@@ -69,6 +69,10 @@ export const errorCodes = {
     meaning: "Ray lost or could not start the Ray job's supervisor.",
   },
   RAY_UNAVAILABLE: { retryable: true, meaning: "The Ray cluster did not answer for too long." },
+  REDIS_FORBIDDEN: {
+    retryable: false,
+    meaning: "Redis does not let this user do that: its access list is for others.",
+  },
   REDIS_POLICY: { retryable: false, meaning: "Redis may evict keys, so it would lose jobs." },
   REDIS_UNAVAILABLE: { retryable: true, meaning: "Redis did not answer in time." },
   RETRY_REQUESTED: { retryable: true, meaning: "The task asked to be run again later." },

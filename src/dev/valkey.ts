@@ -21,6 +21,8 @@ export interface ValkeyOptions {
   appendOnly?: boolean;
   /** Default 127.0.0.1. */
   bind?: string;
+  /** Further lines of its configuration. */
+  configuration?: readonly string[];
   /** The server program. Default: what `findRedisServer(path)` finds. */
   server?: string | undefined;
   /** A PATH text, searched when `.venv` has no server. Default: nothing is searched. */
@@ -131,6 +133,7 @@ async function writeConfiguration(dir: string, options: ValkeyOptions & { bind: 
     `appendonly ${options.appendOnly === false ? "no" : "yes"}`,
     "appendfsync everysec",
     ...(options.password === undefined ? [] : [`requirepass ${quoted(options.password)}`]),
+    ...(options.configuration ?? []),
   ];
   await writeFile(file, `${lines.join("\n")}\n`, { mode: 0o600 });
   // The mode above holds for a new file only.

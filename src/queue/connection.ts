@@ -1,11 +1,15 @@
 import { Redis, type RedisOptions } from "ioredis";
 import { describeError, LovageError } from "../core/errors.ts";
+import { tlsFaultOf, tlsHint } from "../core/tls-faults.ts";
+import { codeRefusals } from "./refusals.ts";
 
 /** Where Redis is. A URL wins over the parts. */
 export interface RedisSettings {
   url?: string | undefined;
   host?: string | undefined;
   port?: number | undefined;
+  /** Default: Redis' own user "default". */
+  username?: string | undefined;
   password?: string | undefined;
   tls?: boolean | undefined;
   /** PEM text of the authority that signed Redis' certificate. */
@@ -30,6 +34,16 @@ export function redisAddress(settings: RedisSettings): string {
     : `${url.hostname}:${url.port || 6379}${url.pathname === "/" ? "" : url.pathname}`;
 }
 
+/** Who Redis takes the caller for. */
+function redisUser({ url, username }: RedisSettings): string {
+  const name = url === undefined ? username : decodeURIComponent(URL.parse(url)?.username ?? "");
+  return name || "default";
+}
+
+function speaksTls({ tls, url }: RedisSettings): boolean {
+  return tls === true || url?.startsWith("rediss:") === true;
+}
+
 /**
  * An unconnected client. Commands wait while Redis is away (`maxRetriesPerRequest: null`, which BullMQ demands of its
  * blocking connections); callers that must not wait bound their calls with {@link withDeadline}.
@@ -45,20 +59,22 @@ export function createRedis(
     connectTimeout: 5000,
     ...overrides,
   };
-  const tls = settings.tls === true || settings.url?.startsWith("rediss:") === true;
-  if (tls) options.tls = settings.ca === undefined ? {} : { ca: settings.ca };
-  if (settings.url !== undefined) return new Redis(settings.url, options);
+  if (speaksTls(settings)) options.tls = settings.ca === undefined ? {} : { ca: settings.ca };
+  const coded = (redis: Redis) => codeRefusals(redis, redisUser(settings), redisAddress(settings));
+  if (settings.url !== undefined) return coded(new Redis(settings.url, options));
   options.host = settings.host ?? "127.0.0.1";
   options.port = settings.port ?? 6380;
+  if (settings.username !== undefined) options.username = settings.username;
   if (settings.password !== undefined) options.password = settings.password;
-  return new Redis(options);
+  return coded(new Redis(options));
 }
 
 /**
  * Connects and waits until Redis answers.
  * @param onWaiting called with the reason, at most every 2 s, while Redis is away
  * @param deadline milliseconds after which it gives up; default: never
- * @throws LovageError `REDIS_UNAVAILABLE` after the deadline, or at once when Redis refuses the password
+ * @throws LovageError `REDIS_UNAVAILABLE` after the deadline, or at once when Redis refuses the user, or its certificate
+ * cannot be trusted
  */
 export async function connectRedis(
   redis: Redis,
@@ -71,6 +87,14 @@ export async function connectRedis(
   const remember = (error: Error) => {
     last = error;
   };
+  // Says why only where nothing was said before; a Redis that speaks TLS tells those who do not nothing else.
+  const closed = () => {
+    last ??= new Error(
+      speaksTls(settings)
+        ? "it closes the connection"
+        : "it closes the connection, as one does that speaks TLS (REDIS_TLS=true, or rediss://)",
+    );
+  };
   redis.on("error", remember);
   const timer = setInterval(
     () => onWaiting(last === undefined ? "no answer yet" : describeError(last)),
@@ -78,10 +102,11 @@ export async function connectRedis(
   );
   try {
     const until = Date.now() + deadline;
-    redis.connect().catch(remember);
+    redis.connect().catch(closed);
     while (redis.status !== "ready") {
       const left = Math.min(250, until - Date.now());
-      if (isRefusal(last) || left <= 0) throw unavailable(address, last);
+      if (isRefusal(last) || tlsFaultOf(last) !== undefined || left <= 0)
+        throw unavailable(address, last, hintOf(settings, last));
       await new Promise((resolve) => setTimeout(resolve, Math.min(left, 20)));
     }
     await withDeadline(redis.ping(), Math.max(1, Math.min(until - Date.now(), 10_000)), address);
@@ -126,6 +151,14 @@ export async function requireNoEviction(redis: Redis, settings: RedisSettings): 
   );
 }
 
+function hintOf(settings: RedisSettings, error: unknown): string | undefined {
+  const fault = tlsFaultOf(error);
+  if (fault === undefined) return undefined;
+  const given = settings.ca !== undefined;
+  const plain = "leave out REDIS_TLS, and write redis:// instead of rediss://";
+  return tlsHint(fault, { whose: "Redis", setting: "REDIS_CA_FILE", given, plain });
+}
+
 function isRefusal(error: unknown): boolean {
   return error instanceof Error && /WRONGPASS|NOAUTH|NOPERM|invalid password/i.test(error.message);
 }
@@ -136,7 +169,7 @@ export function unavailable(address: string, cause: unknown, hint?: string): Lov
   return new LovageError("REDIS_UNAVAILABLE", `Redis at ${address} cannot be used: ${why}`, {
     cause,
     hint: isRefusal(cause)
-      ? "check the password in REDIS_URL or REDIS_PASSWORD"
+      ? "check the user and its password: REDIS_USERNAME and REDIS_PASSWORD, or those in REDIS_URL"
       : (hint ?? "check that it runs, and REDIS_URL or REDIS_HOST and REDIS_PORT"),
   });
 }

@@ -15,6 +15,8 @@ export interface Keys {
   deduplication(queue: string, id: string): string;
   /** BullMQ's list of the jobs that run. */
   active(queue: string): string;
+  /** BullMQ's hash of a queue's settings. */
+  meta(queue: string): string;
   /** BullMQ's stream of a queue's events. */
   events(queue: string): string;
   /** BullMQ's sorted set of the jobs that failed, by the time of their end. */
@@ -87,6 +89,7 @@ export function createKeys(prefix: string): Keys {
     idempotency: (task, key) => `${prefix}:idempotency:${task}:${key}`,
     deduplication: (queue, id) => `${prefix}:${queue}:de:${id}`,
     active: (queue) => `${prefix}:${queue}:active`,
+    meta: (queue) => `${prefix}:${queue}:meta`,
     events: (queue) => `${prefix}:${queue}:events`,
     failed: (queue) => `${prefix}:${queue}:failed`,
     rayStops: `${prefix}:ray-stops`,

@@ -22,3 +22,28 @@ export function createLease({ redis, keys }: Broker, holder: string, millisecond
 export async function hasScheduler({ redis, keys }: Broker): Promise<boolean> {
   return (await redis.exists(keys.schedulerLease)) === 1;
 }
+
+/** The scheduler that acts. */
+export interface ActingScheduler {
+  /** Host and process: `big-machine:4711`. */
+  name: string;
+  /** Milliseconds since it last renewed its lease, by Redis' clock. */
+  age: number;
+  /** Milliseconds after which another takes over from it. */
+  lease: number;
+}
+
+/** Which scheduler acts now; undefined: none does. */
+export async function readActingScheduler({ redis, keys }: Broker): Promise<ActingScheduler | undefined> {
+  const [fields, left] = await Promise.all([
+    redis.hgetall(keys.schedulerLease),
+    redis.pttl(keys.schedulerLease),
+  ]);
+  const { holder, length } = fields;
+  if (holder === undefined || left < 0) return undefined;
+  // The third part of a holder tells two with the same process id apart, and nobody else anything.
+  const name = holder.split(":").slice(0, -1).join(":");
+  // A scheduler of an earlier release does not say it.
+  const lease = Number(length ?? 10_000);
+  return { name, age: Math.max(0, lease - left), lease };
+}

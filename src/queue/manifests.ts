@@ -1,10 +1,20 @@
 import type { TaskManifest } from "../task/catalogue.ts";
+import { queueNames } from "../task/queue-names.ts";
 import type { Broker } from "./broker.ts";
 
-/** Publishes the tasks that workers know, so that clients and operators find them; replaces what was there. */
+/** How many events each queue keeps, about: BullMQ's own default. */
+const maxEvents = 10_000;
+
+/**
+ * Publishes the tasks that workers know, so that clients and operators find them; replaces what was there. Each queue is
+ * given the setting that BullMQ writes with the first job: who may only enqueue may not write a queue's settings.
+ */
 export async function publishManifests(broker: Broker, manifests: readonly TaskManifest[]): Promise<void> {
   const fields = Object.fromEntries(manifests.map((manifest) => [manifest.name, JSON.stringify(manifest)]));
-  await broker.redis.multi().del(broker.keys.manifests).hset(broker.keys.manifests, fields).exec();
+  const { keys, redis } = broker;
+  const multi = redis.multi().del(keys.manifests).hset(keys.manifests, fields);
+  for (const queue of queueNames) multi.hsetnx(keys.meta(queue), "opts.maxLenEvents", maxEvents);
+  await multi.exec();
 }
 
 /** The tasks as the last worker published them, by name; empty when none ever did. */

@@ -45,6 +45,8 @@ export function prepareJob(
 ): PreparedJob {
   checkSize(input, "input", maxInputBytes, "write it to a file and pass the file's path");
   if (options.id !== undefined) checkId(options.id);
+  const { deduplication } = options;
+  if (options.id !== undefined && deduplication?.mode === "debounce") checkReplaceable(options.id);
   if (target.kind === "ray" && options.softTimeLimit !== undefined)
     throw deafToSoftLimit(options.softTimeLimit);
   const { queue = target.queue, attempts = target.retry.attempts } = options;
@@ -76,6 +78,19 @@ export async function addJobs(queues: Pick<Queues, "queue">, jobs: readonly Prep
 export async function addJob(queues: Pick<Queues, "queue">, job: PreparedJob): Promise<string> {
   const { id } = await queues.queue(job.queue).add(job.name, job.data, job.opts);
   return id ?? job.opts.jobId;
+}
+
+/**
+ * The next debounced call removes this job. A user of Redis that may only enqueue may remove no key whose name looks like a
+ * queue's own: see deploy/redis/users.acl.rules.
+ */
+function checkReplaceable(id: string): void {
+  if (/[^a-z-]/.test(id)) return;
+  throw new LovageError("INPUT_INVALID", `the id ${JSON.stringify(id)} cannot be used for a debounced call`, {
+    field: "id",
+    value: id,
+    hint: "put a digit, a capital, a dot or _ into it, or leave it out",
+  });
 }
 
 /** BullMQ keeps a queue's own keys beside its jobs: a job of such an id would overwrite one. */

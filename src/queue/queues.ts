@@ -19,7 +19,9 @@ export function createQueues(
     queue(name) {
       let queue = queues.get(name);
       if (queue === undefined) {
-        queue = new Queue(name, { connection: redis, prefix, ...(telemetry && { telemetry }) });
+        // Not every user of Redis may write what BullMQ would note of the queue: see publishManifests.
+        const options = { connection: redis, prefix, skipMetasUpdate: true };
+        queue = new Queue(name, { ...options, ...(telemetry && { telemetry }) });
         queue.on("error", onError);
         queues.set(name, queue);
       }

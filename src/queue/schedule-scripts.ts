@@ -27,7 +27,7 @@ export const scheduleScripts = {
       local holder = redis.call("hget", KEYS[1], "holder")
       if holder and holder ~= ARGV[1] then return 0 end
       if not holder then
-        redis.call("hset", KEYS[1], "holder", ARGV[1], "term", redis.call("incr", KEYS[2]))
+        redis.call("hset", KEYS[1], "holder", ARGV[1], "term", redis.call("incr", KEYS[2]), "length", ARGV[2])
       end
       redis.call("pexpire", KEYS[1], ARGV[2])
       return tonumber(redis.call("hget", KEYS[1], "term"))`,

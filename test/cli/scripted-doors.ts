@@ -78,6 +78,7 @@ export async function lovage(args: readonly string[], settings: Settings = {}): 
     openClient: () => scriptedClient(script, ended),
     openCluster: () => ({ nodes: unexpected, rayJobs: unexpected, close: async () => {} }),
     openKeys: unexpected,
+    openInstallation: unexpected,
     user: () => "somebody",
     runWorker: unexpected,
     runScheduler: unexpected,

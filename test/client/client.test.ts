@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createClient } from "#client";
 import type { TestTasks } from "../support/catalogue.ts";
 import { freePort } from "../support/free-port.ts";
-import { sides } from "../support/sides.ts";
+import { callerSides } from "../support/sides.ts";
 import type { World } from "../support/world.ts";
 
-describe.each(sides)("over %s", (_side, { createWorld }) => {
+describe.each(callerSides)("over %s", (_side, { createWorld }) => {
   let world: World;
   beforeAll(async () => {
     world = await createWorld({ published: false });

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Deduplication } from "#client";
-import { sides } from "../support/sides.ts";
+import { callerSides } from "../support/sides.ts";
 import { eventually, type World } from "../support/world.ts";
 
-describe.each(sides)("over %s", (_side, { createWorld }) => {
+describe.each(callerSides)("over %s", (_side, { createWorld }) => {
   let world: World;
   let number = 0;
   let key = "";

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startOwnRedis } from "../support/own-redis.ts";
-import { sides } from "../support/sides.ts";
+import { callerSides } from "../support/sides.ts";
 import type { World } from "../support/world.ts";
 
-describe.each(sides)("over %s", (_side, { createWorld, told }) => {
+describe.each(callerSides)("over %s", (_side, { createWorld, told }) => {
   let redis: Awaited<ReturnType<typeof startOwnRedis>>;
   let world: World;
   beforeAll(async () => {

@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LiveEvent } from "#client";
 import { testCatalogue } from "../support/catalogue.ts";
 import { startOwnRedis } from "../support/own-redis.ts";
-import { sides } from "../support/sides.ts";
+import { callerSides } from "../support/sides.ts";
 import { eventually, type World } from "../support/world.ts";
 
-describe.each(sides)("over %s", (_side, { createWorld }) => {
+describe.each(callerSides)("over %s", (_side, { createWorld }) => {
   let world: World;
   beforeAll(async () => {
     world = await createWorld();
@@ -68,7 +68,7 @@ describe.each(sides)("over %s", (_side, { createWorld }) => {
       { type: "failed", error: { code: "INPUT_INVALID", message: "the text is bad" } },
     ]);
     await worker.stop();
-    await job.forget();
+    await world.broker.queue("default").remove(job.id);
     await expect(collect(job.events())).rejects.toMatchObject({ code: "JOB_NOT_FOUND" });
   });
 

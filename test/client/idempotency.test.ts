@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { testCatalogue } from "../support/catalogue.ts";
-import { sides } from "../support/sides.ts";
+import { callerSides } from "../support/sides.ts";
 import { eventually, type World } from "../support/world.ts";
 
-describe.each(sides)("over %s", (_side, { createWorld }) => {
+describe.each(callerSides)("over %s", (_side, { createWorld }) => {
   let world: World;
   beforeAll(async () => {
     world = await createWorld();
@@ -20,7 +20,7 @@ describe.each(sides)("over %s", (_side, { createWorld }) => {
     const worker = await world.worker();
     await expect(first.result({ timeout: "10s" })).rejects.toMatchObject({ code: "INPUT_INVALID" });
     await worker.stop();
-    await first.forget();
+    await world.broker.queue("default").remove(first.id);
     const third = await world.client.enqueue("test.echo", { text: "a", end: "coded" }, options);
     expect(third.id).toBe(first.id);
     await expect(third.state()).rejects.toMatchObject({ code: "JOB_NOT_FOUND" });

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { EnqueueOptions } from "#client";
-import { sides } from "../support/sides.ts";
+import { callerSides } from "../support/sides.ts";
 import type { World } from "../support/world.ts";
 
-describe.each(sides)("over %s", (_side, { createWorld }) => {
+describe.each(callerSides)("over %s", (_side, { createWorld }) => {
   let world: World;
   beforeAll(async () => {
     world = await createWorld();

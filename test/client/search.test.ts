@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { sides } from "../support/sides.ts";
+import { callerSides } from "../support/sides.ts";
 import type { World } from "../support/world.ts";
 
-describe.each(sides)("over %s", (_side, { createWorld }) => {
+describe.each(callerSides)("over %s", (_side, { createWorld }) => {
   let world: World;
   beforeAll(async () => {
     world = await createWorld();

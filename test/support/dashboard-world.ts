@@ -44,7 +44,7 @@ export async function createDashboardWorld(
 ): Promise<DashboardWorld> {
   const world = await createWorld(options);
   const { timeout = "10s" } = options.client ?? {};
-  const client = createClient({ redis: world.redis, timeout });
+  const client = createClient({ redis: world.users.worker, timeout });
   const hashed = await cheapHash;
   const dashboard = createDashboard({
     client,

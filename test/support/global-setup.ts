@@ -17,12 +17,15 @@ declare module "vitest" {
 
 /**
  * One Valkey and one Ray for the whole run: starting a Ray costs ten seconds. Who runs single files again and again
- * names a Ray that runs already in LOVAGE_TEST_RAY_ADDRESS.
+ * names a Ray that runs already in LOVAGE_TEST_RAY_ADDRESS; who tries another Redis names its program in
+ * LOVAGE_TEST_REDIS_SERVER.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dir = await mkdtemp(join(tmpdir(), "lovage-valkey-"));
   const [redis, ray] = await Promise.all([
-    freePort().then((port) => startValkey({ port, dir, path: process.env["PATH"] })),
+    freePort().then((port) =>
+      startValkey({ port, dir, path: process.env["PATH"], server: process.env["LOVAGE_TEST_REDIS_SERVER"] }),
+    ),
     runningRay(process.env["LOVAGE_TEST_RAY_ADDRESS"]) ?? startOwnRay(),
   ]);
   project.provide("redisUrl", redis.url);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type LocalRedis, startValkey } from "../../src/dev/valkey.ts";
@@ -9,7 +9,17 @@ export async function startOwnRedis(
   options: { appendOnly?: boolean } = {},
 ): Promise<LocalRedis & { pause(): void; resume(): void; remove(): Promise<void> }> {
   const dir = mkdtempSync(join(tmpdir(), "lovage-own-redis-"));
-  const redis = await startValkey({ port: await freePort(), dir, path: process.env["PATH"], ...options });
+  // Users outlive a restart.
+  const users = join(dir, "users.acl");
+  writeFileSync(users, "");
+  const redis = await startValkey({
+    configuration: [`aclfile ${users}`],
+    port: await freePort(),
+    dir,
+    path: process.env["PATH"],
+    server: process.env["LOVAGE_TEST_REDIS_SERVER"],
+    ...options,
+  });
   // The process may be another after a restart.
   const signal = (name: NodeJS.Signals) => void process.kill(redis.pid, name);
   return {

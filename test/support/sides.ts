@@ -24,6 +24,19 @@ export const sides: readonly (readonly [name: string, side: Side])[] = [
   ],
 ];
 
+/** The sides that a caller has: the two above, and Redis as its user "client", who may do nothing but call. */
+export const callerSides: typeof sides = [
+  ...sides,
+  [
+    "Redis as the user client",
+    {
+      createWorld: (options) => createRedisWorld({ ...options, users: true }),
+      told: (value) => value,
+      callsOnly: true,
+    },
+  ],
+];
+
 interface SideOptions extends WorldOptions {
   /** Whether the tasks lie in Redis as if a worker had run: a dashboard knows no others. Default: yes. */
   published?: boolean;
@@ -33,6 +46,8 @@ export interface Side {
   createWorld(options?: SideOptions): Promise<World>;
   /** The value of an error, as this side tells it. */
   told(value: unknown): unknown;
+  /** Whether what operators do is refused. */
+  callsOnly?: true;
 }
 
 async function createRedisWorld({ published = true, ...options }: SideOptions = {}): Promise<World> {

@@ -9,6 +9,7 @@ import { type Client, type ClientOptions, createClient } from "#client";
 import type { Catalogue } from "#task";
 import { createLogger } from "../../src/observe/logger.ts";
 import { type Broker, openBroker } from "../../src/queue/broker.ts";
+import type { RedisSettings } from "../../src/queue/connection.ts";
 import { createClusterOperations } from "../../src/ray/cluster.ts";
 import { createProgramPackage } from "../../src/ray/program.ts";
 import { createRayRunner } from "../../src/ray/runner.ts";
@@ -18,14 +19,18 @@ import type { TaskSettings } from "../../src/task/context.ts";
 import type { QueueName } from "../../src/task/definition.ts";
 import { createWorker, type WorkerOptions } from "../../src/worker/worker.ts";
 import { type TestTasks, testCatalogue, testPrograms } from "./catalogue.ts";
+import { makeRedisUsers } from "./redis-users.ts";
 
 export { eventually } from "./eventually.ts";
 
 /** A test's own queues in the shared Redis, its own folders, and whatever it starts, all gone at the end. */
 export interface World {
   readonly prefix: string;
+  /** As the user that may do anything; so is the broker. */
   readonly redis: { url: string; prefix: string };
   readonly broker: Broker;
+  /** As whom workers, schedulers and dashboards connect, and as whom callers do. */
+  readonly users: { readonly worker: RedisSettings; readonly client: RedisSettings };
   readonly client: Client<TestTasks>;
   /** Another client; the test closes it. */
   connect(options?: CommonClientOptions): Client<TestTasks>;
@@ -83,6 +88,8 @@ export interface WorldOptions {
   redisUrl?: string;
   rayAddress?: string;
   client?: CommonClientOptions;
+  /** Whether workers and callers are the users of deploy/redis/users.acl.rules. Default: they may do anything. */
+  users?: boolean;
 }
 
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
@@ -90,7 +97,10 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const redis = { url: options.redisUrl ?? inject("redisUrl"), prefix };
   const rayAddress = options.rayAddress ?? inject("rayAddress");
   const broker = await openBroker({ redis });
-  const connect = (asked: CommonClientOptions = {}) => createClient<TestTasks>({ redis, ...asked });
+  const made = options.users === true ? await makeRedisUsers(broker, prefix) : undefined;
+  const users = made ?? { worker: redis, client: redis };
+  const connect = (asked: CommonClientOptions = {}) =>
+    createClient<TestTasks>({ redis: users.client, ...asked });
   const client = connect({ catalogue: testCatalogue, ...options.client });
   const folder = mkdtempSync(join(tmpdir(), "lovage-world-"));
   const programs = testPrograms();
@@ -102,7 +112,8 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     broker,
     client,
     connect,
-    variables: { REDIS_URL: redis.url, REDIS_PREFIX: prefix },
+    users,
+    variables: toVariables(users.client),
     datasetsDir: folder,
     async worker(settings = {}) {
       const logger = await createLogger({ level: "silent", format: "json" });
@@ -119,7 +130,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
           unavailableTimeout: settings.unavailableTimeout ?? 60_000,
         },
       });
-      const workerBroker = await openBroker({ redis });
+      const workerBroker = await openBroker({ redis: users.worker });
       const queues = settings.queues ?? ["ml", "data", "default"];
       const worker = createWorker({
         name: settings.name ?? "test-worker",
@@ -152,8 +163,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
         stdio: ["ignore", "pipe", "pipe", "ipc"],
         env: {
           PATH: process.env["PATH"] ?? "",
-          REDIS_URL: redis.url,
-          REDIS_PREFIX: prefix,
+          ...toVariables(users.worker),
           RAY_ADDRESS: rayAddress,
           DATASETS_DIR: folder,
           MODELS_DIR: folder,
@@ -197,11 +207,20 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       for await (const keys of broker.redis.scanStream({ match: `${prefix}:*`, count: 1000 })) {
         if (keys.length > 0) await broker.redis.unlink(...keys);
       }
+      await made?.remove();
       await broker.close();
       rmSync(folder, { recursive: true, force: true });
       rmSync(programs, { recursive: true, force: true });
     },
   };
+}
+
+function toVariables({ url, host, port, username, password, prefix }: RedisSettings): Record<string, string> {
+  const parts = { REDIS_HOST: host, REDIS_PORT: port, REDIS_USERNAME: username, REDIS_PASSWORD: password };
+  const given = Object.entries({ REDIS_URL: url, REDIS_PREFIX: prefix, ...parts });
+  return Object.fromEntries(
+    given.flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
+  );
 }
 
 function taskSettings(folder: string): TaskSettings {

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { type Client, chain, chord, chunks, group, map, signature } from "#client";
 import { createCatalogue, defineTask, defineWorkflow, type TasksOf } from "#task";
 import { add, echo } from "../support/catalogue.ts";
-import { sides } from "../support/sides.ts";
+import { callerSides } from "../support/sides.ts";
 import { eventually, type World } from "../support/world.ts";
 
 let bodies = 0;
@@ -40,7 +40,7 @@ const nothing = defineTask({
 });
 const catalogue = createCatalogue([add, echo, sum, report, lone, nothing]);
 
-describe.each(sides)("over %s", (_side, { createWorld }) => {
+describe.each(callerSides)("over %s", (_side, { createWorld }) => {
   let world: World;
   let client: Client<TasksOf<typeof catalogue>>;
 

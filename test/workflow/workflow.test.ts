@@ -4,7 +4,7 @@ import type { Client } from "#client";
 import { createCatalogue, defineWorkflow, type TasksOf, type WorkflowContext } from "#task";
 import { sweepParkedWorkflows } from "../../src/queue/parked-workflows.ts";
 import { add, echo, rayEcho } from "../support/catalogue.ts";
-import { sides } from "../support/sides.ts";
+import { callerSides } from "../support/sides.ts";
 import { eventually, type World } from "../support/world.ts";
 
 type Body = (context: WorkflowContext) => Promise<unknown>;
@@ -19,7 +19,7 @@ const workflow = defineWorkflow({
 });
 const catalogue = createCatalogue([add, echo, rayEcho, workflow]);
 
-describe.each(sides)("over %s", (_side, { createWorld }) => {
+describe.each(callerSides)("over %s", (_side, { createWorld }) => {
   let world: World;
   let client: Client<TasksOf<typeof catalogue>>;
 

@@ -49,7 +49,7 @@ up() {
     until_ready "$server"
     load_images "$server"
   done
-  say "up in $((SECONDS - begun)) s: laptop $(servers | xargs)"
+  say "up in $((SECONDS - begun)) s: laptop $*"
 }
 
 down() {
@@ -92,7 +92,11 @@ case $command in
   on)
     guard
     running "${1:-}" || fail "${1:-nothing} is not on"
-    inside "$@"
+    machine=$1
+    shift
+    # A signal to all of a terminal's or a test's processes is the command's to answer: this waits for how it ends.
+    trap '' INT TERM HUP
+    inside "$machine" env --default-signal=INT,TERM,HUP "$@"
     ;;
   boot | shut-down | power-cut)
     address_of "${1:-}" >/dev/null

@@ -1,0 +1,77 @@
+import { formatMilliseconds } from "../../core/durations.ts";
+import type { RedisHealth } from "../../task/context.ts";
+import { mebibytes } from "../inspect-tables.ts";
+import { type Check, count, type Finding, failure, untilWell } from "./check.ts";
+import type { Installation } from "./installation.ts";
+
+/** How full Redis may be: beyond it soon refuses jobs. */
+const fullest = 0.9;
+
+/** @param looked what Redis said of itself, or why it could not be used: one that evicts is refused by every client */
+export function redisCheck(looked: Promise<RedisHealth>): Check {
+  return { name: "redis", run: async () => judgeRedis(await looked) };
+}
+
+function judgeRedis({ version, appendOnly, persistenceOk, usedBytes, maxBytes }: RedisHealth): Finding {
+  const failed = (message: string, hint: string): Finding => ({ result: "failed", message, hint });
+  if (maxBytes > 0 && usedBytes > fullest * maxBytes) {
+    return failed(
+      `it uses ${mebibytes(usedBytes)} of ${mebibytes(maxBytes)}; when it is full it refuses jobs`,
+      "keep ended jobs for a shorter time (RESULT_AGE, RESULT_COUNT), or raise maxmemory",
+    );
+  }
+  if (!persistenceOk) {
+    return failed("its last write to disk failed", "is the disk full? INFO persistence and its log say more");
+  }
+  if (!appendOnly) {
+    return failed(
+      "its append-only file is off: a crash loses what was enqueued",
+      "write appendonly yes into redis.conf",
+    );
+  }
+  const room = maxBytes === 0 ? "no limit" : `${mebibytes(maxBytes)}`;
+  return {
+    result: "ok",
+    message: `${version}, noeviction, append-only file, ${mebibytes(usedBytes)} of ${room}`,
+  };
+}
+
+/** A beat this many times its share of the lease old is late: the lease is renewed five times while it lasts. */
+const staleShare = 0.5;
+
+/** A scheduler acts, and is alive. */
+export function schedulerCheck({ scheduler }: Pick<Installation, "scheduler">, patience: number): Check {
+  const look = async (): Promise<Finding> => {
+    const acting = await scheduler();
+    const hint = "start one: lovage scheduler; if one runs, its log says what it waits for";
+    if (acting === undefined)
+      return { result: "failed", message: "no scheduler acts: schedules do not fire", hint };
+    const { name, age, lease } = acting;
+    const said = `${name} acts; its last beat is ${formatMilliseconds(age)} old`;
+    return age > staleShare * lease
+      ? { result: "failed", message: said, hint }
+      : { result: "ok", message: said };
+  };
+  return { name: "scheduler", run: () => untilWell(look, patience) };
+}
+
+/** The cluster answers and is whole. */
+export function rayCheck(
+  { cluster, expected }: Pick<Installation, "cluster" | "expected">,
+  required: boolean,
+): Check {
+  const weighed = (finding: Finding): Finding =>
+    finding.result === "failed" && !required ? { ...finding, result: "warning" } : finding;
+  const look = async (): Promise<Finding> => {
+    const alive = (await cluster.nodes()).filter((node) => node.alive);
+    const cpus = alive.reduce((sum, node) => sum + node.cpus, 0);
+    const has = `${count(alive.length, "node")} and ${count(cpus, "CPU")}`;
+    if (alive.length >= expected.nodes && cpus >= expected.cpus) return { result: "ok", message: has };
+    return {
+      result: "failed",
+      message: `${has}; expected are ${expected.nodes} and ${expected.cpus}`,
+      hint: "lovage ray nodes names those that are alive; RAY_EXPECTED_NODES and RAY_EXPECTED_CPUS say what is expected",
+    };
+  };
+  return { name: "ray", run: async () => weighed(await look().catch(failure)) };
+}
