@@ -5,6 +5,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/remote.sh
 source scripts/remote.sh
+# shellcheck source=scripts/release.sh
+source scripts/release.sh
 
 usage() {
   cat <<'HELP'
@@ -65,28 +67,21 @@ done
 for tool in ssh git tar gzip; do
   command -v "$tool" >/dev/null || complain "$tool is missing on this machine" "install it"
 done
-if command -v sha256sum >/dev/null; then sha256="sha256sum"; else sha256="shasum -a 256"; fi
 git rev-parse --git-dir >/dev/null 2>&1 || complain "this is no git checkout" "clone the project; what is sent is what git knows or would add"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"; disconnect' EXIT
 
-# What is sent: tracked files and new ones that are not ignored, as they lie here.
-git ls-files -z --cached --others --exclude-standard -- package.json package-lock.json .dockerignore .env.example \
-  'docker-compose.*.yml' src tasks deploy |
-  while IFS= read -r -d '' file; do if [[ -f $file ]]; then printf '%s\n' "$file"; fi; done |
-  LC_ALL=C sort >"$work/files"
-while IFS= read -r file; do $sha256 "$file"; done <"$work/files" | sed 's/ \*/  /' >"$work/MANIFEST"
-release=$($sha256 <"$work/MANIFEST" | cut -c 1-12)
+make_release "$work"
 
 require_connection "$target"
-run_there check.sh -- run_checks || exit 1
+run_there certificates.sh check.sh -- run_checks || exit 1
 [[ $mode != check ]] || exit 0
 
 if [[ $mode == rollback ]]; then
   # By the program of the release that runs: it knows how it was brought up.
   # shellcheck disable=SC2016 # expanded on the server
-  run_there start.sh -- 'start "$(setting LOVAGE_RELEASE)" rollback'
+  run_there start.sh -- 'start "$(setting LOVAGE_RELEASE)" deploy.sh rollback'
   exit
 fi
 
@@ -95,18 +90,13 @@ if [[ $mode == dry-run ]]; then
   exit
 fi
 
-if run_there releases.sh -- "[[ -e \$root/releases/$release/MANIFEST ]]"; then
+if has_release "$target" "$release"; then
   echo "Release $release is on the server already"
 else
   echo "Sending release $release: $(wc -l <"$work/files" | tr -d ' ') files"
-  cp "$work/MANIFEST" "$work/send-MANIFEST"
   # COPYFILE_DISABLE: macOS would add files of its own.
   COPYFILE_DISABLE=1 tar -czf "$work/release.tgz" -T "$work/files" -C "$work" MANIFEST
-  on "$target" "umask 022; set -e; d=${LOVAGE_DIR:-lovage}; case \$d in /*) ;; *) d=\$HOME/\$d ;; esac
-    mkdir -p \"\$d/releases\" && chmod 700 \"\$d\" && cd \"\$d/releases\" && rm -rf $release.part && mkdir $release.part &&
-    tar -xzf - -C $release.part && cd $release.part && sha256sum --quiet --strict -c MANIFEST && chmod -R a+rX . && cd .. &&
-    rm -rf $release && mv $release.part $release" <"$work/release.tgz" ||
-    complain "the release could not be sent whole" "run this again"
+  receive_release "$target" "$release" <"$work/release.tgz"
 fi
 trap 'rm -rf "$work"; disconnect; echo "What was begun on the server goes on there; run this again to see how it stands." >&2; exit 130' INT
-run_there start.sh -- "start $release up $release $only"
+run_there start.sh -- "start $release deploy.sh up $release $only"

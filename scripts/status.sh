@@ -10,4 +10,4 @@ case ${1:-} in
   *) target=$1 ;;
 esac
 require_connection "$target"
-run_there releases.sh status.sh -- status
+run_there releases.sh certificates.sh status.sh -- status

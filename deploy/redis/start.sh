@@ -4,6 +4,7 @@
 #   start.sh health         answers whether it serves; Compose's health check
 #   start.sh cli ARG…       redis-cli, logged in as admin; the password is in no argument
 #   start.sh users < .env   takes over what .env says of passwords, without a restart
+#   start.sh certificates < .env   takes over new certificates, without a restart
 # It runs in Redis' image, whose shell may be BusyBox'.
 set -eu
 
@@ -62,6 +63,13 @@ cli() {
   redis-cli -p "$(value REDIS_PORT | grep . || echo 6380)" $tls "$@"
 }
 
+# Redis does not run as root; the files belong to whoever deploys, and their folder is read-only here.
+copy_certificates() {
+  cp "$certificates"/redis.crt "$certificates"/redis.key "$certificates"/ca.crt "$run/"
+  chown redis "$run"/redis.crt "$run"/redis.key "$run"/ca.crt
+  chmod 400 "$run/redis.key"
+}
+
 case ${1:-start} in
   start)
     mkdir -p "$run"
@@ -76,9 +84,7 @@ case ${1:-start} in
       *) addresses="127.0.0.1 $addresses" ;;
     esac
     if [ "$(value REDIS_TLS)" = true ]; then
-      cp "$certificates"/redis.crt "$certificates"/redis.key "$certificates"/ca.crt "$run/"
-      chown redis "$run"/redis.crt "$run"/redis.key "$run"/ca.crt
-      chmod 400 "$run/redis.key"
+      copy_certificates
       set -- --port 0 --tls-port "$port" --tls-auth-clients no --tls-protocols "TLSv1.2 TLSv1.3" \
         --tls-cert-file "$run/redis.crt" --tls-key-file "$run/redis.key" --tls-ca-cert-file "$run/ca.crt"
     else
@@ -103,8 +109,19 @@ case ${1:-start} in
     rm -f "$run/env.new"
     REDISCLI_AUTH=$old cli --no-auth-warning acl load
     ;;
+  certificates)
+    # The .env that this container sees may be an older one: who replaces it makes another file.
+    (umask 077 && cat >"$run/env.new")
+    REDISCLI_AUTH=$(value REDIS_PASSWORD "$run/env.new")
+    rm -f "$run/env.new"
+    export REDISCLI_AUTH
+    copy_certificates
+    # The names are the same as before; Redis reads the files anew all the same. All at once: a key fits one certificate.
+    cli --no-auth-warning config set tls-cert-file "$run/redis.crt" tls-key-file "$run/redis.key" \
+      tls-ca-cert-file "$run/ca.crt" | grep -qx OK
+    ;;
   *)
-    echo "start.sh: start, health, cli or users" >&2
+    echo "start.sh: start, health, cli, users or certificates" >&2
     exit 2
     ;;
 esac

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # Looks at everything a deploy needs, and changes nothing. Every fault is told at once, with what to do.
-# After common.sh. Environment: LOVAGE_MIN_DISK_MB (default 3000).
+# After common.sh, certificates.sh. Environment: LOVAGE_MIN_DISK_MB (default 3000).
 
-: "${root:?common.sh comes first}"
+: "${root:?common.sh comes first}" "${tls:?certificates.sh comes before}"
 faults=0
 warnings=0
 ok() { printf '  ok     %s\n' "$1"; }
@@ -131,7 +131,7 @@ check_redis_elsewhere() {
   place="$(setting REDIS_HOST):$(setting REDIS_PORT | grep . || echo 6380)"
   if reaches "redis://$place"; then ok "Redis answers at $place"
   else fault "Redis does not answer at $place, seen from this host" \
-    "is REDIS_BIND on its server open to this host, and its firewall (deploy/firewall.sh)?"; fi
+    "is REDIS_BIND on its server open to this host, and its firewall (./scripts/firewall.sh)?"; fi
 }
 
 check_settings() {
@@ -167,6 +167,24 @@ check_settings() {
   if ((bad == 0)); then ok "$root/.env, mode 600; what is missing in it will be made"; fi
 }
 
+check_certificates() {
+  local file days soonest=100000
+  tls_is_on && has_service redis || return 0
+  for file in public/ca redis/redis dashboard/dashboard; do
+    if [[ ! -e $tls/$file.crt ]]; then
+      fault "$tls/$file.crt is missing" "./scripts/tls.sh on makes what is missing"
+      return
+    fi
+    days=$(days_left "$tls/$file.crt")
+    if ((days < soonest)); then soonest=$days; fi
+    if ((days < 0)); then fault "$tls/$file.crt has ended" "./scripts/tls.sh renew; given ones: ./scripts/tls.sh on --certificate …"
+    elif ((days < 30)); then
+      warn "$tls/$file.crt ends in $days days" "./scripts/tls.sh renew; given ones: ./scripts/tls.sh on --certificate …"
+    fi
+  done
+  if ((soonest >= 30)); then ok "TLS; its certificates are good for $soonest days"; fi
+}
+
 run_checks() {
   printf 'Checking %s@%s\n' "$(whoami)" "$(hostname)"
   check_tools
@@ -175,6 +193,7 @@ run_checks() {
   check_disk
   check_ports
   check_settings
+  check_certificates
   check_redis_elsewhere
   check_ray
   if ((faults > 0)); then

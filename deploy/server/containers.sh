@@ -100,7 +100,7 @@ drain() {
 
 # Makes the containers of these services equal to the files and .env; those that are stay untouched.
 apply() {
-  local service wanted changed=() workers=()
+  local service wanted changed=() others=() ending=()
   read_wanted || return 1
   for service in "$@"; do
     if differs "$service"; then changed+=("$service"); fi
@@ -109,17 +109,19 @@ apply() {
     say "all containers are as they should be"
     return 0
   fi
+  for service in "${changed[@]}"; do
+    if [[ $service != redis ]]; then
+      others+=("$service")
+      if is_running "$service" && [[ $service == worker-* || " ${changed[*]} " == *" redis "* ]]; then ending+=("$service"); fi
+    fi
+  done
+  # While the Redis is there that they know: with another, they could not hand their jobs back.
+  drain "${ending[@]+"${ending[@]}"}"
   if [[ " ${changed[*]} " == *" redis "* ]]; then
     say "starting redis"
     compose docker-compose.redis.yml up -d redis 2>&1 | sed 's/^/    /' || return 1
     wait_ready redis || return 1
   fi
-  for service in "${changed[@]}"; do
-    if [[ $service == worker-* ]] && is_running "$service"; then workers+=("$service"); fi
-  done
-  drain "${workers[@]+"${workers[@]}"}"
-  local others=()
-  for service in "${changed[@]}"; do [[ $service == redis ]] || others+=("$service"); done
   if ((${#others[@]} > 0)); then
     say "starting ${others[*]}"
     compose docker-compose.workers.yml up -d --no-build "${others[@]}" 2>&1 | sed 's/^/    /' || return 1

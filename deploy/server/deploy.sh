@@ -11,33 +11,10 @@ source "$here/settings.sh"
 source "$here/releases.sh"
 # shellcheck source=deploy/server/containers.sh
 source "$here/containers.sh"
-
-# Whether the new image starts at all with this host's .env: before anything that runs is touched. By Docker itself:
-# `run` of Compose v1 links to the containers that are there, which host networking forbids.
-try_out() {
-  say "trying the image out with this host's settings"
-  with_signs_of_life "trying out" docker run --rm --network none --read-only --tmpfs /tmp --user "$(id -u):$(id -g)" \
-    -v "$root/tls/public:/etc/lovage/tls:ro" -v "$root/tls/dashboard:/etc/lovage/dashboard-tls:ro" \
-    -v "$root/users:/etc/lovage/users:ro" --env-file <(unquoted_settings) "lovage:$1" config
-}
-
-# .env as Docker reads it: without the quotes that Compose takes off.
-unquoted_settings() {
-  sed -E -n "s/^([A-Za-z_][A-Za-z0-9_]*)=(['\"]?)(.*)\2\$/\1=\3/p" "$root/.env"
-}
-
-smoke() {
-  local arguments=(smoke) port
-  if [[ " $* " == *" worker-"* ]]; then arguments+=(--release "$(current_release)"); fi
-  if [[ " $(services) " == *" dashboard "* ]]; then
-    port=$(setting DASHBOARD_PORT)
-    if [[ -n $(setting DASHBOARD_TLS_CERT_FILE) ]]; then
-      arguments+=(--dashboard "https://127.0.0.1:${port:-5555}" --ca /etc/lovage/tls/ca.crt)
-    else arguments+=(--dashboard "http://127.0.0.1:${port:-5555}"); fi
-  fi
-  say "smoke test"
-  lovage "${arguments[@]}" 2>&1 | sed 's/^/    /'
-}
+# shellcheck source=deploy/server/certificates.sh
+source "$here/certificates.sh"
+# shellcheck source=deploy/server/trial.sh
+source "$here/trial.sh"
 
 # Files, settings and containers of a release, and whether all of it works then.
 bring_up() {
@@ -66,6 +43,9 @@ up() {
   if bring_up "$id" "${chosen[@]}"; then
     keep_release "$id"
     say "release $id is up"
+    if [[ -s $root/joined && $before != "$id" ]]; then
+      say "hosts that joined have theirs still: $(sed 's|^|./scripts/deploy.sh |' "$root/joined" | paste -sd , | sed 's/,/, /g')"
+    fi
     return 0
   fi
   if [[ -z $good ]]; then

@@ -30,9 +30,14 @@ build_image() {
   say "image lovage:$1: $(($(docker image inspect -f '{{.Size}}' "lovage:$1") / 1048576)) MB"
 }
 
-# The hash of what Redis is started with; it stands in a label, so that Compose sees a change.
+# The hash of what Redis is started with; it stands in a label, so that Compose sees a change. Passwords are not in it:
+# those change without a restart.
 redis_config_of() {
-  cat "$root/releases/$1"/deploy/redis/* | sha256sum | cut -c 1-12
+  local name
+  {
+    cat "$root/releases/$1"/deploy/redis/*
+    for name in REDIS_PORT REDIS_BIND REDIS_TLS; do printf '%s=%s\n' "$name" "$(setting "$name")"; done
+  } | sha256sum | cut -c 1-12
 }
 
 # Puts a release's files where Compose and an operator find them. The folder itself stays: a container looks into it.

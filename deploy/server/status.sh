@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# How this host does, for people. After common.sh, releases.sh.
+# How this host does, for people. After common.sh, releases.sh, certificates.sh.
 
-: "${root:?common.sh comes first}"
+: "${root:?common.sh comes first}" "${tls:?certificates.sh comes before}"
 
 status() {
   local service bad=0 state
@@ -27,6 +27,7 @@ status() {
           value["aof_enabled"] == 1 ? "on" : "OFF", value["aof_last_write_status"]
       }'
   fi
+  tls_line
   df -Pm "$HOME" | awk 'NR == 2 { printf "Disk: %d MB free\n", $4 }'
   printf 'Backups: %s\n\n' "$(find "$root/backups" -name '*.rdb.gz' 2>/dev/null | sort | tail -n 1 | xargs -r basename | grep . || echo none)"
   if ((bad == 0)) || is_running dashboard; then
@@ -38,4 +39,18 @@ status() {
     printf '\n%d of these are not well: ./scripts/logs.sh SERVICE, and docs/troubleshooting.md\n' "$bad"
     return 1
   fi
+}
+
+tls_line() {
+  local file days soonest=
+  if ! tls_is_on; then
+    echo "TLS: off"
+    return
+  fi
+  for file in "$tls"/public/ca.crt "$tls"/redis/redis.crt "$tls"/dashboard/dashboard.crt; do
+    [[ -e $file ]] || continue
+    days=$(days_left "$file")
+    if [[ -z $soonest ]] || ((days < soonest)); then soonest=$days; fi
+  done
+  echo "TLS: on; the certificate that ends first is good for ${soonest:-no} days"
 }

@@ -133,17 +133,26 @@ test("the dashboard lets in from the laptop who knows the password, and nobody e
   const curl = async (...args: string[]) =>
     (
       await succeeds(
-        onLaptop("curl", ["-s", "-o", "/dev/null", "-w", "%{http_code} %{redirect_url}", ...args]),
+        onLaptop("curl", [
+          "-s",
+          "-H",
+          "accept: text/html",
+          "-o",
+          "/dev/null",
+          "-w",
+          "%{http_code} %{redirect_url}",
+          ...args,
+        ]),
       )
     ).stdout;
   expect(await curl(`${url}/`)).toMatch(/^30\d http:\/\/10\.0\.0\.84:5555\/login/);
   expect(await curl(`${url}/api/v1/queues`)).toMatch(/^401/);
   // A person's way: the form, its token, and the password typed into it; here from standard input, not an argument.
   const logIn = `set -e; jar=$(mktemp)
-    token=$(curl -s -c $jar ${url}/login | grep -o 'name="_csrf" value="[^"]*"' | cut -d'"' -f4)
+    token=$(curl -s -H "accept: text/html" -c $jar ${url}/login | grep -o 'name="_csrf" value="[^"]*"' | cut -d'"' -f4)
     curl -s -o /dev/null -b $jar -c $jar --data-urlencode "_csrf=$token" --data-urlencode name=admin \\
       --data-urlencode password@- ${url}/login
-    curl -s -o /dev/null -w '%{http_code}' -b $jar ${url}/`;
+    curl -s -H "accept: text/html" -o /dev/null -w "%{http_code}" -b $jar ${url}/`;
   const enter = async (password: string) =>
     (await succeeds(onLaptop("bash", ["-c", logIn], { input: password }))).stdout;
   expect(await enter("wrong password")).toMatch(/^30/);

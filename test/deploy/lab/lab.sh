@@ -2,6 +2,7 @@
 # A laptop, 10.0.0.1, and servers such as 10.0.0.84, on one machine: the real deploy runs between them. Needs root and
 # the packages of packages.txt (install-packages.sh).
 #
+#   lab.sh prepare             downloads what labs are made of, and builds Compose v2 where there is Go
 #   lab.sh up [SERVER…]        switches on what is off: the laptop and the servers, default server84
 #   lab.sh down [--purge]      switches all off; --purge forgets their disks and keys too
 #   lab.sh on MACHINE CMD…     runs a command as root on laptop (in the current folder) or on a server
@@ -36,9 +37,9 @@ up() {
   local begun=$SECONDS server
   if (($# == 0)); then set -- server84; fi
   for server in "$@"; do require_server "$server"; done
-  for command in debootstrap dockerd docker-compose ip iptables npm nsenter rsync ssh sshd unshare; do
-    PATH=$PATH:/usr/sbin:/sbin type -P "$command" >/dev/null ||
-      fail "$command is missing: test/deploy/lab/install-packages.sh installs what the lab needs"
+  for program in debootstrap dockerd docker-compose ip iptables npm nsenter rsync ssh sshd unshare; do
+    PATH=$PATH:/usr/sbin:/sbin type -P "$program" >/dev/null ||
+      fail "$program is missing: test/deploy/lab/install-packages.sh installs what the lab needs"
   done
   fetch_all
   lay_network
@@ -82,33 +83,42 @@ alone() {
   "$@"
 }
 
-[[ $(id -u) == 0 ]] || fail "the lab needs root"
-command=${1:-}
-if (($# > 0)); then shift; fi
-case $command in
-  up) alone up "$@" ;;
-  down) alone down "$@" ;;
-  guard) guard ;;
-  on)
-    guard
-    running "${1:-}" || fail "${1:-nothing} is not on"
-    machine=$1
-    shift
-    # A signal to all of a terminal's or a test's processes is the command's to answer: this waits for how it ends.
-    trap '' INT TERM HUP
-    inside "$machine" env --default-signal=INT,TERM,HUP "$@"
-    ;;
-  boot | shut-down | power-cut)
-    address_of "${1:-}" >/dev/null
-    alone "${command//-/_}" "$1"
-    if [[ $command == boot && $1 == server* ]]; then until_ready "$1"; fi
-    ;;
-  new-disk | ray | ray-stop | compose-v2)
-    require_server "${1:-}"
-    alone "${command//-/_}" "$1"
-    ;;
-  *)
-    sed -n '2,/^set/ { /^#/ s/^# \{0,1\}//p }' "${BASH_SOURCE[0]}" >&2
-    exit 2
-    ;;
-esac
+# All is read before anything runs: an edit in the meantime changes nothing.
+main() {
+  local command=${1:-} machine
+  [[ $(id -u) == 0 ]] || fail "the lab needs root"
+  if (($# > 0)); then shift; fi
+  case $command in
+    prepare)
+      fetch_all
+      if command -v go >/dev/null; then build_compose; fi
+      ;;
+    up) alone up "$@" ;;
+    down) alone down "$@" ;;
+    guard) guard ;;
+    on)
+      guard
+      running "${1:-}" || fail "${1:-nothing} is not on"
+      machine=$1
+      shift
+      # A signal to all of a terminal's or a test's processes is the command's to answer: this waits for how it ends.
+      trap '' INT TERM HUP
+      inside "$machine" env --default-signal=INT,TERM,HUP "$@"
+      ;;
+    boot | shut-down | power-cut)
+      address_of "${1:-}" >/dev/null
+      alone "${command//-/_}" "$1"
+      if [[ $command == boot && $1 == server* ]]; then until_ready "$1"; fi
+      ;;
+    new-disk | ray | ray-stop | compose-v2)
+      require_server "${1:-}"
+      alone "${command//-/_}" "$1"
+      ;;
+    *)
+      sed -n '2,/^set/ { /^#/ s/^# \{0,1\}//p }' "${BASH_SOURCE[0]}" >&2
+      exit 2
+      ;;
+  esac
+}
+
+main "$@"

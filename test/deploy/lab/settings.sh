@@ -45,15 +45,28 @@ servers() {
   done
 }
 
-# Runs a long step; what it prints is kept, and shown only when it fails.
+# Runs a long step and says every ten seconds that it lives; what it prints is kept, and shown only when it fails.
 step() {
-  local what=$1 begun=$SECONDS log status=0
+  local what=$1 begun=$SECONDS log ticker status
   shift
   log=$(mktemp)
   say "$what …"
-  # In the background, because errexit does not hold in a function that a condition calls.
-  "$@" >"$log" 2>&1 <&0 &
-  wait $! || status=$?
+  (
+    # A pipe that nobody writes to: unlike a sleep, it leaves nothing behind that holds our output open.
+    exec {never}<> <(:)
+    until read -rt 10 -u "$never" || ! kill -0 $$ 2>/dev/null; do say "$what … $((SECONDS - begun)) s"; done
+  ) &
+  ticker=$!
+  # Not as a condition, in which errexit would not hold.
+  set +e
+  (
+    set -e
+    "$@" >"$log" 2>&1
+  )
+  status=$?
+  set -e
+  kill "$ticker" 2>/dev/null || true
+  wait "$ticker" 2>/dev/null || true
   if ((status != 0)); then
     tail -n 30 "$log" >&2
     rm -f "$log"

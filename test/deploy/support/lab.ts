@@ -16,11 +16,11 @@ export type Machine = "laptop" | Server;
 export const labName = process.env["LAB_NAME"] ?? "lab";
 /** All that the lab leaves on this machine lies here, until `lab.sh down --purge`. */
 export const labFolder = join(process.env["LAB_STATE"] ?? "/tmp/lovage-lab", labName);
-const script = join(checkout, "test/deploy/lab/lab.sh");
+export const labScript = join(checkout, "test/deploy/lab/lab.sh");
 
 /** Runs a command of the lab; `lab.sh` without arguments tells them. */
 export function lab(...args: readonly string[]): Promise<CommandResult> {
-  return succeeds(run(script, args));
+  return succeeds(run(labScript, args));
 }
 
 /**
@@ -41,7 +41,7 @@ export function startOnLaptop(
   args: readonly string[] = [],
   options?: CommandOptions,
 ): RunningCommand {
-  return start(script, ["on", "laptop", command, ...args], options);
+  return start(labScript, ["on", "laptop", command, ...args], options);
 }
 
 /** Runs a command as root on a server, in its root folder, with nothing of this process's environment. */
@@ -50,7 +50,7 @@ export function onServer(
   args: readonly string[] = [],
   options: CommandOptions & { server?: Server } = {},
 ): Promise<CommandResult> {
-  return run(script, ["on", options.server ?? "server84", command, ...args], options);
+  return run(labScript, ["on", options.server ?? "server84", command, ...args], options);
 }
 
 /** Rejects unless what the lab's machines send can only reach the lab's machines. */
