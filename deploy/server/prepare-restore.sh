@@ -20,7 +20,6 @@ cd "$folder"
 gzip -dc >dump.rdb || complain "the backup cannot be unpacked"
 redis-check-rdb dump.rdb >/tmp/check || complain "redis-check-rdb finds the backup broken: $(tail -n 1 /tmp/check)"
 keys=$(awk '$3 == "keys" && $4 == "read" { print $2 }' /tmp/check)
-[ -n "$keys" ] || keys=$(sed -n 's/^\[info\] \([0-9]*\) keys read/\1/p' /tmp/check)
 echo "the backup is whole: $keys keys"
 
 docker-entrypoint.sh redis-server --port 0 --unixsocket /tmp/redis.sock --dir "$folder" --dbfilename dump.rdb --save "" \

@@ -30,7 +30,7 @@ rotate_redis() {
   read -ra all <<<"$(services)"
   old=$(setting "${name}_PREVIOUS")
   if [[ -n $old ]]; then
-    say "the password of $user was changed before, and the one before that is still good: going on from there"
+    say "a change of $user's password is under way: going on from there"
   elif [[ $finish == yes ]]; then
     say "no change of $user's password is under way"
   else
