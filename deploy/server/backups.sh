@@ -87,9 +87,10 @@ clear_unfinished() {
   if is_running redis; then in_redis rm -f /data/backup.rdb; fi
 }
 
+# Spares the backup that is being restored: who is cut short needs it again.
 prune_backups() {
   local name
-  newest_first "$1" | tail -n +$(($2 + 1)) | while read -r name; do
+  newest_first "$1" | tail -n +$(($2 + 1)) | { grep -vxF "${being_restored:-none}" || true; } | while read -r name; do
     rm -f "$backups/$name" "$backups/$name.sha256"
     say "let go of $name: the newest $2 are kept"
   done

@@ -35,11 +35,11 @@ wake_redis() {
 }
 
 restore() {
-  local backup name volume image prefix size keys service running=() awake=yes aside
+  local backup being_restored volume image prefix size keys service running=() awake=yes aside
   [[ $(services) == *redis* ]] || fail "Redis is not on this host" "run this for the host that has it"
   find_backup "$1"
   check_backup "$backup"
-  name=$backup
+  being_restored=$backup
   say "restoring $backup"
   # A container that a run before left behind; before Redis might start on what it writes.
   docker rm -f lovage-restore >/dev/null 2>&1 || true
@@ -81,7 +81,7 @@ restore() {
   apply "${all[@]}" || fail "the data is restored, and a container does not become ready" "./scripts/logs.sh; ./scripts/deploy.sh tries again"
   smoke "${all[@]}" || fail "the data is restored, and the smoke test fails" "what stands above; ./scripts/status.sh"
   tidy
-  say "$name is restored"
+  say "$being_restored is restored"
   if [[ $awake == yes ]]; then say "to undo it: ./scripts/restore.sh $backup"; fi
 }
 

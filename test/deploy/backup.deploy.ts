@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { copyOfCheckout } from "./support/checkout-copy.ts";
-import { run, succeeds } from "./support/command.ts";
+import { type CommandResult, run, succeeds } from "./support/command.ts";
 import { deploy, identities, script, secretNames, secretOf, setOnServer } from "./support/deployed.ts";
 import { boot, onLaptop, onServer, powerCut, startOnLaptop } from "./support/lab.ts";
 import { addLedger, readLedger } from "./support/ledger.ts";
@@ -12,11 +12,12 @@ import { startLoad } from "./support/load.ts";
 import { type LabRay, startLabRay } from "./support/ray.ts";
 
 const backups = "/home/wizardsofts/lovage/backups";
-const restoring = "deploy/server/restore.sh";
 let ray: LabRay;
 let folder: string;
 let downloads: string;
 let backup: string;
+/** What was there before the restore. */
+let undone: string;
 
 beforeAll(async () => {
   downloads = await mkdtemp(join(tmpdir(), "lovage-backup-"));
@@ -41,6 +42,18 @@ async function isKnown(id: string): Promise<boolean> {
   const { code, stderr } = await script("lovage.sh", ["--", "status", id]);
   if (code !== 0) expect(stderr).toContain("JOB_NOT_FOUND");
   return code === 0;
+}
+
+async function volume(): Promise<string[]> {
+  const { stdout } = await succeeds(onServer("docker", ["exec", "lovage-redis", "ls", "/data"]));
+  return stdout.split("\n");
+}
+
+/** Kills the restore on the server the moment that its log says so; to be called before it is started. */
+function killAt(text: string): Promise<CommandResult> {
+  const wait = `touch /run/mark; logs() { find /home/wizardsofts/lovage/logs -name '*.log' -newer /run/mark; }
+    until grep -qs '${text}' $(logs) /dev/null; do sleep 0.02; done; pkill -KILL -f deploy/server/restore.sh`;
+  return onServer("sh", ["-c", wait], { timeoutMs: 120_000 });
 }
 
 const ended = (id: string) =>
@@ -68,9 +81,7 @@ test("a backup is made under load, whole and for its owner alone; a Ray job runs
   await succeeds(run("sha256sum", ["--check", `${backup}.sha256`], { cwd: downloads }));
   const modes = await succeeds(onServer("sh", ["-c", `stat -c '%a %U' ${backups} ${backups}/lovage-*`]));
   expect(new Set(modes.stdout.trim().split("\n"))).toEqual(new Set(["700 wizardsofts", "600 wizardsofts"]));
-  // The volume is as it was.
-  const volume = await succeeds(onServer("docker", ["exec", "lovage-redis", "ls", "/data"]));
-  expect(volume.stdout.trim()).toBe("appendonlydir");
+  expect(await volume()).not.toContain("backup.rdb");
   expect((await readLedger())["over-backup"]).toEqual({ begun: 1, ended: 0 });
   await Promise.all([ended("ray-over-backup"), ended("over-backup")]);
 });
@@ -116,6 +127,7 @@ test("a restore brings back what was, and a Ray job that ran at the backup is fo
   const { stdout } = await succeeds(script("restore.sh", [join(downloads, backup), "--yes"]));
   expect(stdout).toMatch(/Redis has them: \d+ keys/);
   expect(stdout).toContain(`${backup} is restored`);
+  undone = /restore\.sh (before-restore-\S+)/.exec(stdout)?.[1] ?? "";
   expect(await isKnown("before-backup")).toBe(true);
   expect(await isKnown("after-backup")).toBe(false);
   expect(await lovage("result", "ray-over-backup", "--timeout", "90s")).toContain("{}");
@@ -131,28 +143,22 @@ test("a restore brings back what was, and a Ray job that ran at the backup is fo
 });
 
 test("a restore that is killed is mended by a deploy; one whose server loses power, too; and a restore can be undone", async () => {
-  const undo = async () => {
-    const { stdout } = await succeeds(
-      onServer("sh", ["-c", `cd ${backups}; ls before-restore-*.gz | head -n 1`]),
-    );
-    return startOnLaptop("./scripts/restore.sh", [stdout.trim(), "--yes"]);
-  };
+  const undo = () => startOnLaptop("./scripts/restore.sh", [undone, "--yes"]);
   // Before the new files count, those that are there do.
-  const killed = await undo();
-  await killed.printed("stopping redis");
-  await onServer("sh", ["-c", `pkill -KILL -f ${restoring}; true`]);
+  const killer = killAt("stopping redis");
+  const killed = undo();
+  await succeeds(killer);
   expect((await killed.done).code).not.toBe(0);
   await succeeds(deploy([], folder));
   expect(await isKnown("after-backup")).toBe(false);
   expect(await isKnown("before-backup")).toBe(true);
   // From then on, whoever starts Redis takes them over: here the boot or the deploy.
-  const cut = await undo();
+  const cut = undo();
   await cut.printed("starting redis");
   await powerCut();
   await cut.done;
   await boot();
   await succeeds(deploy([], folder));
   expect(await isKnown("after-backup")).toBe(true);
-  const volume = await succeeds(onServer("docker", ["exec", "lovage-redis", "ls", "/data"]));
-  expect(volume.stdout).not.toMatch(/^restore$/m);
+  expect(await volume()).not.toContain("restore");
 });

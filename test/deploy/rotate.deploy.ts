@@ -1,9 +1,10 @@
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { copyOfCheckout } from "./support/checkout-copy.ts";
 import { type CommandResult, succeeds } from "./support/command.ts";
 import { containers } from "./support/containers.ts";
 import { deploy, identities, script, secretNames, secretOf, setOnServer } from "./support/deployed.ts";
-import { onLaptop, onServer, startOnLaptop } from "./support/lab.ts";
+import { labFolder, onLaptop, onServer, startOnLaptop } from "./support/lab.ts";
 import { addLedger } from "./support/ledger.ts";
 import { startLoad } from "./support/load.ts";
 import { type LabRay, startLabRay } from "./support/ray.ts";
@@ -98,7 +99,7 @@ test("the administrators' password changes twice, and the scripts are never shut
 
 test("the dashboard's password changes, and whoever was logged in is not any more", async () => {
   const url = "http://10.0.0.84:5555";
-  const jar = "/tmp/lovage-rotate-jar";
+  const jar = join(labFolder, "rotate-cookies");
   const logIn = `set -e; rm -f ${jar}
     token=$(curl -s -c ${jar} ${url}/login | grep -o 'name="_csrf" value="[^"]*"' | cut -d'"' -f4)
     curl -s -o /dev/null -b ${jar} -c ${jar} --data-urlencode "_csrf=$token" --data-urlencode name=admin \\
