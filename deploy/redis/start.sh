@@ -2,9 +2,10 @@
 # What the container of Redis runs: makes the list of Redis' users from .env, then starts the server.
 #   start.sh                starts it
 #   start.sh health         answers whether it serves; Compose's health check
-#   start.sh cli ARG…       redis-cli, logged in as admin; the password is in no argument
+#   start.sh cli ARG…       redis-cli as a user that may do everything; no password is in an argument
 #   start.sh users < .env   takes over what .env says of passwords, without a restart
-#   start.sh certificates < .env   takes over new certificates, without a restart
+#   start.sh login USER     whether the password in standard input is that user's
+#   start.sh certificates   takes over new certificates, without a restart
 # It runs in Redis' image, whose shell may be BusyBox'.
 set -eu
 
@@ -48,7 +49,9 @@ write_users() {
       rules=$(sed -n "s/^$user //p" "$here/users.acl.rules" | sed "s/{prefix}/${prefix:-lovage}/g" | tr '\n' ' ')
       echo "user $user on $hashes $rules"
     done
-    # May say that it is there, nothing else. Its password never leaves the container.
+    # Two of this container's own. Their passwords are made at each start and never leave it: whatever becomes of .env,
+    # of which the container may see an older state, the scripts are not shut out.
+    echo "user console on $(hashed "$(cat "$run/console")") ~* &* +@all"
     echo "user health on $(hashed "$(cat "$run/health")") +ping"
   } >"$run/users.acl.new"
   chown redis "$run/users.acl.new"
@@ -56,11 +59,39 @@ write_users() {
   mv "$run/users.acl.new" "$run/users.acl"
 }
 
+# cli USER ARG…; the password is in REDISCLI_AUTH.
 cli() {
+  user=$1
+  shift
   tls=
   if [ "$(value REDIS_TLS)" = true ]; then tls="--tls --cacert $certificates/ca.crt"; fi
   # shellcheck disable=SC2086 # words of our own
-  redis-cli -p "$(value REDIS_PORT | grep . || echo 6380)" $tls "$@"
+  redis-cli --user "$user" --no-auth-warning -p "$(value REDIS_PORT | grep . || echo 6380)" $tls "$@"
+}
+
+# own_cli USER ARG…: as one of the container's own users.
+own_cli() {
+  REDISCLI_AUTH=$(cat "$run/$1")
+  export REDISCLI_AUTH
+  cli "$@"
+}
+
+# A restore lays a whole set of files beside the present one and says "ready" last. From then on whoever starts Redis ends
+# it here: the restore itself, a deploy, a boot after a power cut. Each step may be the last before the next power cut.
+take_restored() {
+  [ -e /data/restore/ready ] || return 0
+  if [ -d /data/restore/appendonlydir ]; then
+    if [ -d /data/appendonlydir ]; then
+      aside=/data/$(cat /data/restore/ready)
+      mkdir -p "$aside"
+      mv /data/appendonlydir "$aside/"
+      sync
+    fi
+    mv /data/restore/appendonlydir /data/appendonlydir
+    sync
+  fi
+  rm -f /data/restore/ready
+  rm -rf /data/restore
 }
 
 # Redis does not run as root; the files belong to whoever deploys, and their folder is read-only here.
@@ -74,8 +105,11 @@ case ${1:-start} in
   start)
     mkdir -p "$run"
     chmod 711 "$run"
-    (umask 077 && head -c 32 /dev/urandom | sha256sum | cut -d ' ' -f 1 >"$run/health")
+    for user in console health; do
+      (umask 077 && head -c 32 /dev/urandom | sha256sum | cut -d ' ' -f 1 >"$run/$user")
+    done
     write_users "$env_file"
+    take_restored
     port=$(value REDIS_PORT | grep . || echo 6380)
     addresses=$(value REDIS_BIND | tr ',' ' ')
     case " ${addresses:=0.0.0.0} " in
@@ -94,34 +128,36 @@ case ${1:-start} in
     exec docker-entrypoint.sh redis-server "$here/redis.conf" "$@" --bind $addresses
     ;;
   health)
-    REDISCLI_AUTH=$(cat "$run/health") cli --user health --no-auth-warning ping | grep -qx PONG
+    own_cli health ping | grep -qx PONG
     ;;
   cli)
     shift
-    REDISCLI_AUTH=$(value REDIS_PASSWORD)
-    export REDISCLI_AUTH
-    cli --no-auth-warning "$@"
+    own_cli console "$@"
     ;;
   users)
     (umask 077 && cat >"$run/env.new")
-    old=$(value REDIS_PASSWORD)
     write_users "$run/env.new"
     rm -f "$run/env.new"
-    REDISCLI_AUTH=$old cli --no-auth-warning acl load
+    # User by user, each in one step. ACL LOAD would end all connections in Redis 7.0, those of working jobs, too.
+    answers=$(sed -n 's/^user \([a-z]*\) /acl setuser \1 reset /p' "$run/users.acl" | own_cli console)
+    if printf '%s\n' "$answers" | grep -vx OK; then
+      echo "start.sh: Redis did not take over its users" >&2
+      exit 1
+    fi
+    ;;
+  login)
+    REDISCLI_AUTH=$(cat)
+    export REDISCLI_AUTH
+    cli "$2" ping 2>&1 | grep -qx PONG
     ;;
   certificates)
-    # The .env that this container sees may be an older one: who replaces it makes another file.
-    (umask 077 && cat >"$run/env.new")
-    REDISCLI_AUTH=$(value REDIS_PASSWORD "$run/env.new")
-    rm -f "$run/env.new"
-    export REDISCLI_AUTH
     copy_certificates
     # The names are the same as before; Redis reads the files anew all the same. All at once: a key fits one certificate.
-    cli --no-auth-warning config set tls-cert-file "$run/redis.crt" tls-key-file "$run/redis.key" \
+    own_cli console config set tls-cert-file "$run/redis.crt" tls-key-file "$run/redis.key" \
       tls-ca-cert-file "$run/ca.crt" | grep -qx OK
     ;;
   *)
-    echo "start.sh: start, health, cli, users or certificates" >&2
+    echo "start.sh: start, health, cli, users, login or certificates" >&2
     exit 2
     ;;
 esac

@@ -22,8 +22,8 @@ setting() {
   sed -n "s/^$1=//p" "$root/.env" | tail -n 1 | sed -e "s/^'\(.*\)'\$/\1/" -e 's/^"\(.*\)"$/\1/'
 }
 
-# Writes variables (NAME=VALUE …) into .env, whole or not at all; it never becomes readable for others. A program's
-# arguments can be seen by others; a function's cannot.
+# Writes variables (NAME=VALUE …) into .env, all of them or none, also if the power is cut; it never becomes readable for
+# others. NAME= takes one away. A program's arguments can be seen by others; a function's cannot.
 set_settings() {
   local pair name
   (
@@ -32,8 +32,9 @@ set_settings() {
     for pair in "$@"; do
       name=${pair%%=*}
       sed -i "/^$name=/d" "$root/.env.new"
-      printf '%s\n' "$pair" >>"$root/.env.new"
+      if [[ -n ${pair#*=} ]]; then printf '%s\n' "$pair" >>"$root/.env.new"; fi
     done
+    sync "$root/.env.new"
     mv "$root/.env.new" "$root/.env"
   )
 }

@@ -103,6 +103,11 @@ drain() {
   say "drained in $((SECONDS - begun)) s"
 }
 
+# Redis takes over what .env says of its users, without a restart and without an end of connections.
+load_users() {
+  docker exec -i lovage-redis sh /etc/lovage/redis/start.sh users <"$root/.env"
+}
+
 # Makes the containers of these services equal to the files and .env; those that are stay untouched.
 apply() {
   local service wanted changed=() others=() ending=()
@@ -110,6 +115,10 @@ apply() {
   for service in "$@"; do
     if differs "$service"; then changed+=("$service"); fi
   done
+  # A Redis that is started reads .env itself.
+  if is_running redis && [[ " ${changed[*]-} " != *" redis "* ]]; then
+    wait_ready redis && load_users || return 1
+  fi
   if ((${#changed[@]} == 0)); then
     say "all containers are as they should be"
     return 0

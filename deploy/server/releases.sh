@@ -43,8 +43,10 @@ redis_config_of() {
 # Puts a release's files where Compose and an operator find them. The folder itself stays: a container looks into it.
 install_files() {
   local from=$root/releases/$1 file
-  mkdir -p "$root/deploy/redis"
-  for file in docker-compose.redis.yml docker-compose.workers.yml deploy/redis/{redis.conf,start.sh,users.acl.rules}; do
+  mkdir -p "$root"/deploy/{redis,server}
+  # Those of deploy/server are for cron.
+  for file in docker-compose.redis.yml docker-compose.workers.yml deploy/redis/{redis.conf,start.sh,users.acl.rules} \
+    deploy/server/{common,backups,backup}.sh; do
     cp "$from/$file" "$root/$file.new" && mv "$root/$file.new" "$root/$file" || return 1
   done
 }

@@ -28,6 +28,7 @@ status() {
       }'
   fi
   tls_line
+  passwords_line
   df -Pm "$HOME" | awk 'NR == 2 { printf "Disk: %d MB free\n", $4 }'
   printf 'Backups: %s\n\n' "$(find "$root/backups" -name '*.rdb.gz' 2>/dev/null | sort | tail -n 1 | xargs -r basename | grep . || echo none)"
   if ((bad == 0)) || is_running dashboard; then
@@ -53,4 +54,17 @@ tls_line() {
     if [[ -z $soonest ]] || ((days < soonest)); then soonest=$days; fi
   done
   echo "TLS: on; the certificate that ends first is good for ${soonest:-no} days"
+}
+
+# Whoever began to change a password must be reminded to end it.
+passwords_line() {
+  local whose
+  for whose in worker client; do
+    if [[ -n $(setting "REDIS_${whose^^}_PASSWORD_PREVIOUS") ]]; then
+      echo "Passwords: the old one of $whose is still good; ./scripts/rotate.sh $whose --finish"
+    fi
+  done
+  if [[ -n $(setting REDIS_PASSWORD_PREVIOUS) ]]; then
+    echo "Passwords: the old one of admin is still good; ./scripts/rotate.sh admin"
+  fi
 }

@@ -87,7 +87,7 @@ serves_new() { [[ $(served "$1") == "$(fingerprint "$tls/$1/$1.crt")" ]]; }
 take_over() {
   local tries=0
   if ! serves_new redis; then
-    docker exec -i lovage-redis sh /etc/lovage/redis/start.sh certificates <"$root/.env" || return 1
+    docker exec lovage-redis sh /etc/lovage/redis/start.sh certificates </dev/null || return 1
     serves_new redis || return 1
     say "redis serves its new certificate; nobody was disconnected"
   fi
