@@ -12,6 +12,14 @@ import { startLoad } from "./support/load.ts";
 import { type LabRay, startLabRay } from "./support/ray.ts";
 
 const backups = "/home/wizardsofts/lovage/backups";
+const begun = Date.now().toString(36);
+/** Before and after the backup, and at its moment. */
+const jobs = {
+  before: `before-${begun}`,
+  onRay: `on-ray-${begun}`,
+  inWorker: `in-worker-${begun}`,
+  after: `after-${begun}`,
+};
 let ray: LabRay;
 let folder: string;
 let downloads: string;
@@ -60,17 +68,15 @@ const ended = (id: string) =>
   eventually(`${id} to end`, async () => ((await readLedger())[id]?.ended ?? 0) > 0, 90_000);
 
 test("a backup is made under load, whole and for its owner alone; a Ray job runs at that moment", async () => {
-  await enqueue("ledger", "before-backup", 0);
-  await ended("before-backup");
-  await enqueue("ray_ledger", "ray-over-backup", 12);
-  await enqueue("ledger", "over-backup", 45);
+  await enqueue("ledger", jobs.before, 0);
+  await ended(jobs.before);
+  await enqueue("ray_ledger", jobs.onRay, 12);
+  await enqueue("ledger", jobs.inWorker, 45);
   const load = await startLoad();
-  await eventually(
-    "the Ray job to run",
-    async () => (await readLedger())["ray-over-backup"]?.begun === 1,
-    90_000,
-  );
+  await eventually("the Ray job to run", async () => (await readLedger())[jobs.onRay]?.begun === 1, 90_000);
   const { stdout, stderr } = await succeeds(script("backup.sh", ["--download", downloads]));
+  expect((await readLedger())[jobs.inWorker]).toEqual({ begun: 1, ended: 0 });
+  await load.goesOn();
   await load.balance();
   backup = /backup (lovage-\d{8}T\d{6}Z\.rdb\.gz): \d+ keys, .+, packed .+, in \d+ s/.exec(stdout)?.[1] ?? "";
   expect(backup, stdout).not.toBe("");
@@ -82,8 +88,7 @@ test("a backup is made under load, whole and for its owner alone; a Ray job runs
   const modes = await succeeds(onServer("sh", ["-c", `stat -c '%a %U' ${backups} ${backups}/lovage-*`]));
   expect(new Set(modes.stdout.trim().split("\n"))).toEqual(new Set(["700 wizardsofts", "600 wizardsofts"]));
   expect(await volume()).not.toContain("backup.rdb");
-  expect((await readLedger())["over-backup"]).toEqual({ begun: 1, ended: 0 });
-  await Promise.all([ended("ray-over-backup"), ended("over-backup")]);
+  await Promise.all([ended(jobs.onRay), ended(jobs.inWorker)]);
 });
 
 test("cron's backup says nothing, keeps the newest, and clears away what was cut short", async () => {
@@ -122,24 +127,27 @@ test("a damaged backup is refused before anything is touched", async () => {
 });
 
 test("a restore brings back what was, and a Ray job that ran at the backup is found, not run again", async () => {
-  await enqueue("ledger", "after-backup", 0);
-  await ended("after-backup");
+  await enqueue("ledger", jobs.after, 0);
+  await ended(jobs.after);
   const { stdout } = await succeeds(script("restore.sh", [join(downloads, backup), "--yes"]));
   expect(stdout).toMatch(/Redis has them: \d+ keys/);
   expect(stdout).toContain(`${backup} is restored`);
   undone = /restore\.sh (before-restore-\S+)/.exec(stdout)?.[1] ?? "";
-  expect(await isKnown("before-backup")).toBe(true);
-  expect(await isKnown("after-backup")).toBe(false);
-  expect(await lovage("result", "ray-over-backup", "--timeout", "90s")).toContain("{}");
-  expect((await readLedger())["ray-over-backup"]).toEqual({ begun: 1, ended: 1 });
+  expect(await isKnown(jobs.before)).toBe(true);
+  expect(await isKnown(jobs.after)).toBe(false);
+  expect(await lovage("result", jobs.onRay, "--timeout", "90s")).toContain("{}");
+  expect((await readLedger())[jobs.onRay]).toEqual({ begun: 1, ended: 1 });
   // What ran in a worker has nothing to be found by: it runs again.
   await eventually(
     "the worker's job to run again",
-    async () => (await readLedger())["over-backup"]?.begun === 2,
+    async () => (await readLedger())[jobs.inWorker]?.begun === 2,
     90_000,
   );
-  const jobs = await succeeds(onLaptop("curl", ["-sf", `${ray.address}/api/jobs/`]));
-  expect(jobs.stdout.match(/"submission_id": ?"[^"]*ray-over-backup[^"]*"/g)?.length).toBe(1);
+  const { stdout: rayJobs } = await succeeds(onLaptop("curl", ["-sf", `${ray.address}/api/jobs/`]));
+  const programs = (JSON.parse(rayJobs) as { submission_id: string | null }[]).filter((rayJob) =>
+    rayJob.submission_id?.includes(jobs.onRay),
+  );
+  expect(programs.length).toBe(1);
 });
 
 test("a restore that is killed is mended by a deploy; one whose server loses power, too; and a restore can be undone", async () => {
@@ -150,8 +158,8 @@ test("a restore that is killed is mended by a deploy; one whose server loses pow
   await succeeds(killer);
   expect((await killed.done).code).not.toBe(0);
   await succeeds(deploy([], folder));
-  expect(await isKnown("after-backup")).toBe(false);
-  expect(await isKnown("before-backup")).toBe(true);
+  expect(await isKnown(jobs.after)).toBe(false);
+  expect(await isKnown(jobs.before)).toBe(true);
   // From then on, whoever starts Redis takes them over: here the boot or the deploy.
   const cut = undo();
   await cut.printed("starting redis");
@@ -159,6 +167,6 @@ test("a restore that is killed is mended by a deploy; one whose server loses pow
   await cut.done;
   await boot();
   await succeeds(deploy([], folder));
-  expect(await isKnown("after-backup")).toBe(true);
+  expect(await isKnown(jobs.after)).toBe(true);
   expect(await volume()).not.toContain("restore");
 });
