@@ -70,21 +70,15 @@ chain_of() {
 families() { if [[ -e /proc/net/if_inet6 ]]; then echo "4 6"; else echo 4; fi; }
 tables() { if [[ $1 == 6 ]]; then echo ip6tables; else echo iptables; fi; }
 
-# Rules in INPUT that lead into the chain.
-jumps() { "$1" -w 5 -S INPUT | grep -E -- "-j $chain\$" || true; }
+input_rules() { "$1" -w 5 -S INPUT | grep '^-A' || true; }
 
-# remove_jumps TABLES KEEP: all but the first that is KEEP. (Nobody's rule has a word with a blank in it here.)
+# remove_jumps TABLES FIRST: rules of INPUT that lead into the chain, from this number on; the last first, as the others
+# then keep their numbers.
 remove_jumps() {
-  local line kept_one=no
-  while read -r line; do
-    if [[ -z $line ]]; then continue; fi
-    if [[ $line == "${2:-}" && $kept_one == no ]]; then
-      kept_one=yes
-      continue
-    fi
-    # shellcheck disable=SC2086 # words of a rule
-    "$1" -w 5 -D ${line#-A } || return 1
-  done < <(jumps "$1")
+  local number
+  for number in $(input_rules "$1" | grep -nE -- "-j $chain\$" | cut -d : -f 1 | sort -rn); do
+    if ((number >= $2)); then "$1" -w 5 -D INPUT "$number"; fi
+  done
 }
 
 start() {
@@ -94,14 +88,15 @@ start() {
     command -v "$table" >/dev/null || fail "there is no $table on this host" "install it; on Debian: apt install iptables"
     chain_of "$family" | "$table-restore" -w 5 --noflush || fail "$table does not take these rules; nothing was changed in it"
     jump="-A INPUT -p tcp -m multiport --dports $ports -j $chain"
+    # At the top, before a rule that lets everybody in.
     # shellcheck disable=SC2086 # words of a rule
-    if [[ $(jumps "$table" | head -n 1) != "$jump" ]]; then "$table" -w 5 -I ${jump#-A }; fi
-    remove_jumps "$table" "$jump"
+    if [[ $(input_rules "$table" | head -n 1) != "$jump" ]]; then "$table" -w 5 -I ${jump#-A }; fi
+    remove_jumps "$table" 2
   done
 }
 
 keep_for_boot() {
-  install -m 755 "${BASH_SOURCE[0]}" "$program.new"
+  install -D -m 755 "${BASH_SOURCE[0]}" "$program.new"
   mv "$program.new" "$program"
   {
     echo "# Who may reach Redis and the dashboard of Lovage; written by $program set, read at boot."
@@ -141,7 +136,7 @@ remove() {
   local family table
   for family in $(families); do
     table=$(tables "$family")
-    remove_jumps "$table"
+    remove_jumps "$table" 1
     if "$table" -w 5 -S "$chain" >/dev/null 2>&1; then
       "$table" -w 5 -F "$chain"
       "$table" -w 5 -X "$chain"
@@ -166,7 +161,7 @@ show() {
   for family in $(families); do
     table=$(tables "$family")
     echo "$table:"
-    { jumps "$table" && "$table" -w 5 -S "$chain" 2>/dev/null; } | sed 's/^/  /' | grep . || echo "  no rules of Lovage's"
+    { input_rules "$table" | grep -E -- "-j $chain\$" && "$table" -w 5 -S "$chain" 2>/dev/null; } | sed 's/^/  /' | grep . || echo "  no rules of Lovage's"
   done
 }
 

@@ -77,6 +77,14 @@ at_host() {
   local target=$host
   run_there "$@"
 }
+# take TEXT NAME…: a server's lines NAME=VALUE into the variables of these names. What it says is never run.
+take() {
+  local text=$1 line
+  shift
+  while IFS= read -r line; do
+    case " $* " in *" ${line%%=*} "*) printf -v "${line%%=*}" %s "${line#*=}" ;; esac
+  done <<<"$text"
+}
 joined() { at_main certificates.sh joined.sh -- "$1 $(printf %q "$host")"; }
 # The program of a release that lies on the host, with whatever comes by standard input.
 join_program() {
@@ -106,12 +114,11 @@ fi
 
 if [[ -z $address ]]; then
   # shellcheck disable=SC2086 # several options are several words
-  address=$(ssh ${LOVAGE_SSH_OPTIONS:-} -G "$main" | awk '$1 == "hostname" { print $2 }')
+  address=$(ssh ${LOVAGE_SSH_OPTIONS:-} -G "$main" 2>/dev/null </dev/null | awk '$1 == "hostname" { print $2 }')
 fi
 facts=$(at_main certificates.sh joined.sh -- "facts $(printf %q "$address")") || exit 1
-# Assignments of our own making, quoted by bash: fact_release fact_tls fact_port fact_ray fact_hostname …
 fact_release="" fact_tls="" fact_port="" fact_ray="" fact_hostname="" fact_datasets="" fact_models=""
-eval "$facts"
+take "$facts" fact_release fact_tls fact_port fact_ray fact_hostname fact_datasets fact_models
 if [[ $fact_tls != true ]]; then
   echo "warning: Redis is not encrypted: the workers' password and all jobs travel in plain text between $host and $address; ./scripts/tls.sh on" >&2
 fi
@@ -123,14 +130,14 @@ found=$(at_host settings.sh newcomer.sh -- "$would_be; refuse_main_host; look_fo
 at_main settings.sh certificates.sh joined.sh -- "unmark_storage $mark"
 [[ -n $found ]] || exit 1
 shared_HOST_DATASETS_DIR="" shared_HOST_MODELS_DIR="" folder_HOST_DATASETS_DIR="" folder_HOST_MODELS_DIR="" chosen_before="" host_of_workers=""
-eval "$found"
+take "$found" shared_HOST_DATASETS_DIR shared_HOST_MODELS_DIR folder_HOST_DATASETS_DIR folder_HOST_MODELS_DIR chosen_before host_of_workers
 storage=shared
 if [[ $shared_HOST_DATASETS_DIR != yes || $shared_HOST_MODELS_DIR != yes ]]; then storage=own; fi
 if [[ -n $queues ]]; then chosen=worker-${queues//,/,worker-}
 elif [[ -n $chosen_before ]]; then chosen=$chosen_before
 elif [[ $storage == shared ]]; then chosen=worker-ml,worker-data,worker-default
 else chosen=worker-default; fi
-if [[ $storage == own ]]; then
+if [[ $storage == own && ($chosen != worker-default || -z $queues$chosen_before) ]]; then
   {
     echo "warning: $folder_HOST_DATASETS_DIR and $folder_HOST_MODELS_DIR on $host are not those of $main."
     echo "  Tasks of ml and data read and write files there: mount the same storage on both hosts (NFS, for instance; HOST_DATASETS_DIR"

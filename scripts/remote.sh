@@ -14,7 +14,8 @@ complain() {
 
 is_target() { [[ $1 == *@* || ($1 != -* && $1 == *.* && ! -e $1) ]]; }
 
-connections=$(mktemp -d "${TMPDIR:-/tmp}/lovage-ssh.XXXXXX")
+# Not in TMPDIR: with macOS' long one the path would be too long for a socket.
+connections=$(mktemp -d /tmp/lovage-ssh.XXXXXX)
 disconnect() {
   local socket
   for socket in "$connections"/*; do

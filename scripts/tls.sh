@@ -100,7 +100,11 @@ case $operation in
         complain "the certificate could not be sent" "was Lovage deployed there? ./scripts/status.sh"
       arguments="--given \"\$root/$folder\""
     fi
+    status=0
     # shellcheck disable=SC2016 # expanded on the server
-    run_there start.sh -- 'start "$(setting LOVAGE_RELEASE)" tls.sh '"$operation $arguments"
+    run_there start.sh -- 'start "$(setting LOVAGE_RELEASE)" tls.sh '"$operation $arguments" || status=$?
+    # tls.sh takes the key away itself, unless it was never started.
+    if [[ -n $given ]]; then run_there -- "rm -rf \"\$root/$folder\""; fi
+    exit "$status"
     ;;
 esac

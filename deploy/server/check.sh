@@ -137,7 +137,7 @@ check_redis_elsewhere() {
 check_settings() {
   local name value bad=0 mode
   if [[ ! -e $root/.env ]]; then
-    ok "$root/.env will be made, with new secrets"
+    ok "$root/.env will be made$(has_service redis && echo ", with new secrets")"
     return
   fi
   mode=$(stat -c %a "$root/.env")

@@ -17,10 +17,13 @@ fail() {
 }
 
 # The last value of a variable of .env, without quotes around it; nothing where there is none.
-setting() {
+stored() {
   [[ -r $root/.env ]] || return 0
   sed -n "s/^$1=//p" "$root/.env" | tail -n 1 | sed -e "s/^'\(.*\)'\$/\1/" -e 's/^"\(.*\)"$/\1/'
 }
+
+# The same, but on a host that is only looked at as if it had other settings.
+setting() { stored "$1"; }
 
 # Writes variables (NAME=VALUE …) into .env, all of them or none, also if the power is cut; it never becomes readable for
 # others. NAME= takes one away. A program's arguments can be seen by others; a function's cannot.

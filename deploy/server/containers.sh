@@ -1,11 +1,16 @@
 # shellcheck shell=bash
-# Which containers would change, and changing them: drained first, waited for afterwards. After common.sh.
+# Which containers would change, and changing them: drained first, waited for afterwards. After common.sh, releases.sh.
 
 : "${root:?common.sh comes first}"
 
 # Asks Compose for what each service would be made with; before `differs`, and again when files or .env changed.
 read_wanted() {
   wanted=$(
+    if [[ -d $root/releases/$(current_release) ]]; then
+      # As it would be written into .env: a setting of Redis' may have changed since.
+      LOVAGE_REDIS_CONFIG=$(redis_config_of "$(current_release)")
+      export LOVAGE_REDIS_CONFIG
+    fi
     if [[ $(services) == *redis* ]]; then compose docker-compose.redis.yml config --hash '*'; fi
     compose docker-compose.workers.yml config --hash '*'
   )

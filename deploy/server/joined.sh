@@ -7,7 +7,7 @@
 
 is_loopback() { [[ $1 == localhost || $1 == 127.* || $1 == ::1 || $1 == "[::1]" ]]; }
 
-# Whether others can join, by which release; as assignments for the laptop. Nothing secret is among them.
+# Whether others can join, by which release; as lines NAME=VALUE for the laptop. Nothing secret is among them.
 facts() {
   local address=$1 bind outside=no place release
   [[ -r $root/.env ]] || fail "Lovage was not deployed to $root on $(hostname)" "./scripts/deploy.sh first; or name the host of Redis: --to"
@@ -26,8 +26,8 @@ facts() {
   if tls_is_on && ! covers "$tls/redis/redis.crt" "$address"; then
     fail "Redis' certificate on $(hostname) is not good for $address" "./scripts/tls.sh on --name $address; or name another of its addresses: --address"
   fi
-  printf '%s=%q\n' fact_release "$release" fact_tls "$(setting REDIS_TLS)" fact_port "$(setting REDIS_PORT | grep . || echo 6380)" \
-    fact_ray "$(ray_address "$address")" fact_hostname "$(hostname)" fact_services "$(services)" \
+  printf '%s=%s\n' fact_release "$release" fact_tls "$(setting REDIS_TLS)" fact_port "$(setting REDIS_PORT | grep . || echo 6380)" \
+    fact_ray "$(ray_address "$address")" fact_hostname "$(hostname)" \
     fact_datasets "$(setting HOST_DATASETS_DIR)" fact_models "$(setting HOST_MODELS_DIR)"
 }
 

@@ -4,9 +4,6 @@
 
 : "${root:?common.sh comes first}" "${would_be:=}"
 
-# What really stands in .env.
-eval "$(declare -f setting | sed '1s/^setting/written/')"
-
 setting() {
   local pair
   for pair in "${would_be[@]}"; do
@@ -15,13 +12,13 @@ setting() {
       return
     fi
   done
-  written "$1"
+  stored "$1"
 }
 
 refuse_main_host() {
   local chosen
   [[ -e $root/.env ]] || return 0
-  chosen=$(written LOVAGE_SERVICES)
+  chosen=$(stored LOVAGE_SERVICES)
   if [[ -z $chosen || ,$chosen, == *,redis,* ]]; then
     fail "Lovage was deployed to $(hostname) with a Redis of its own" "a host belongs to one Redis; take that one down first, or use another folder: LOVAGE_DIR"
   fi
@@ -31,10 +28,10 @@ refuse_main_host() {
 look_for_mark() {
   local name folder
   for name in HOST_DATASETS_DIR HOST_MODELS_DIR; do
-    folder=$(written "$name" | grep . || setting "$name")
+    folder=$(stored "$name" | grep . || setting "$name")
     folder=${folder:-$(default_folder "$name")}
     if [[ -e $folder/$1 ]]; then echo "shared_$name=yes"; else echo "shared_$name=no"; fi
-    printf 'folder_%s=%q\n' "$name" "$folder"
+    printf 'folder_%s=%s\n' "$name" "$folder"
   done
-  printf 'chosen_before=%q host_of_workers=%q\n' "$(written LOVAGE_SERVICES)" "$(hostname)"
+  printf 'chosen_before=%s\nhost_of_workers=%s\n' "$(stored LOVAGE_SERVICES)" "$(hostname)"
 }

@@ -31,12 +31,12 @@ build_image() {
 }
 
 # The hash of what Redis is started with; it stands in a label, so that Compose sees a change. Passwords are not in it:
-# those change without a restart.
+# Redis takes new ones over while it runs.
 redis_config_of() {
   local name
   {
     cat "$root/releases/$1"/deploy/redis/*
-    for name in REDIS_PORT REDIS_BIND REDIS_TLS; do printf '%s=%s\n' "$name" "$(setting "$name")"; done
+    for name in REDIS_PORT REDIS_BIND REDIS_TLS REDIS_PREFIX; do echo "$name=$(setting "$name")"; done
   } | sha256sum | cut -c 1-12
 }
 

@@ -12,7 +12,7 @@ status() {
     state=$(inspect "$service" '{{.State.Status}}')
     if [[ $state != running || $(inspect "$service" '{{.State.Health.Status}}') != healthy ]]; then bad=$((bad + 1)); fi
     printf '%-16s %-10s %-10s %-22s %-14s %s\n' "$service" "${state:-missing}" \
-      "$(inspect "$service" '{{if .State.Health}}{{.State.Health.Status}}{{end}}')" \
+      "$(inspect "$service" '{{if and .State.Running .State.Health}}{{.State.Health.Status}}{{end}}')" \
       "$(inspect "$service" '{{.State.StartedAt}}' | cut -c 1-19 | tr T ' ')" \
       "$(if [[ $state == running ]]; then docker stats --no-stream --format '{{.MemUsage}}' "lovage-$service" | tr -d ' '; fi)" \
       "$(inspect "$service" '{{.RestartCount}}')"

@@ -130,9 +130,6 @@ on() {
     shift
   done
   if [[ -n $given ]]; then
-    # However this ends, the key that came does not stay there.
-    # shellcheck disable=SC2064 # now
-    trap "rm -rf '$given'" EXIT
     take_given "$given"
   elif ! make_certificates "$days" "$authority"; then
     restore_files
@@ -175,6 +172,11 @@ off() {
   tell_joined
 }
 
+# However this ends, keys that came or were put aside do not stay.
+put_away=()
+if [[ ${1:-} == on && ${2:-} == --given ]]; then put_away=("$3"); fi
+trap 'rm -rf "${put_away[@]+"${put_away[@]}"}"' EXIT
+
 read -ra chosen <<<"$(services)"
 if [[ " ${chosen[*]} " != *" redis "* ]]; then
   fail "there is no Redis on this host" "TLS is turned on where Redis is; then this host joins it again: ./scripts/join.sh"
@@ -183,9 +185,9 @@ if [[ -n $(setting REDIS_URL) ]]; then
   fail "REDIS_URL in $root/.env says how Redis is reached" "remove it: REDIS_HOST, REDIS_PORT and REDIS_TLS say the same"
 fi
 lock "tls.sh ${1:-}"
+put_away+=("$tls/before")
 remember
 case ${1:-} in
   on | off | renew) "$@" ;;
   *) fail "tls.sh on, off or renew" ;;
 esac
-rm -rf "$tls/before"

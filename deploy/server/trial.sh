@@ -20,7 +20,8 @@ unquoted_settings() {
 
 # smoke SERVICE…: with those that were brought up.
 smoke() {
-  local arguments=(smoke) port address
+  # What an operator paused is no reason to take a release back.
+  local arguments=(smoke --allow-paused) port address
   # Hosts that joined are brought to the same release one after another; until then, theirs is told of, no more.
   if [[ " $* " == *" worker-"* && " $(services) " == *" redis "* && ! -s $root/joined ]]; then
     arguments+=(--release "$(current_release)")

@@ -1,5 +1,6 @@
 import { createClient } from "../client/index.ts";
 import type { Config } from "../config/index.ts";
+import { readCertificate } from "../dashboard/certificate.ts";
 import { createDashboard } from "../dashboard/dashboard.ts";
 import { readUserList } from "../dashboard/user-list.ts";
 import { createLogger } from "../observe/logger.ts";
@@ -17,8 +18,10 @@ export async function runDashboard(
   options: { host?: string | undefined; port?: number | undefined; healthPort?: number | undefined },
 ): Promise<number> {
   const { host = config.dashboard.host, port = config.dashboard.port } = options;
-  const { sessionAge, trustProxy } = config.dashboard;
+  const { sessionAge, trustProxy, tls } = config.dashboard;
   const users = readUserList({ ...config.dashboard, host });
+  // Told before it waits for Redis.
+  if (tls !== undefined) readCertificate(tls);
   const logger = await createLogger({ ...config.log, base: { process: "dashboard" } });
   const onError = createTroubleLog(logger, "trouble with Redis");
   // Its own port answers these too, so it has them in any case.
@@ -63,6 +66,7 @@ export async function runDashboard(
     users,
     sessionAge,
     trustProxy,
+    tls,
   });
   const announced = {
     async start() {

@@ -84,8 +84,8 @@ function healthArgs(first: string | undefined, index: number): string[] {
 
 /** Where the dashboard is and how to log in, for the person at the terminal; the password lies in the state folder. */
 export function describeLogin({ variables }: DevStack): string {
-  const { DASHBOARD_USER: user = "admin" } = givenSettings();
-  return `http://127.0.0.1:${variables["DASHBOARD_PORT"]}  user ${user}, password ${variables["DASHBOARD_PASSWORD"]}`;
+  const { DASHBOARD_USER: user = "admin", DASHBOARD_TLS_CERT_FILE: certFile } = givenSettings();
+  return `${certFile ? "https" : "http"}://127.0.0.1:${variables["DASHBOARD_PORT"]}  user ${user}, password ${variables["DASHBOARD_PASSWORD"]}`;
 }
 
 /** Runs everything on this machine until Ctrl-C; resolves to the exit code. */

@@ -1,10 +1,10 @@
-import { userInfo } from "node:os";
 import { isProcess, runCli } from "../cli/index.ts";
 import { type Client, createClient } from "../client/index.ts";
 import { type Config, environmentSources, loadConfig } from "../config/index.ts";
 import type { TaskTypes } from "../task/catalogue.ts";
 import { openClusterDoor } from "./cluster-door.ts";
 import { tracingOf } from "./tracing-of.ts";
+import { userName } from "./user-name.ts";
 import { version } from "./version.ts";
 
 /** Wires the command line to the world; resolves to the exit code. */
@@ -48,7 +48,7 @@ export async function main(argv: string[]): Promise<number> {
       ]);
       return openInstallation(config(), catalogue);
     },
-    user: () => userInfo().username,
+    user: userName,
     // Each process loads what it needs and nothing else.
     runWorker: async (options) => (await import("./worker.ts")).runWorker(config(), options),
     runScheduler: async (options) => (await import("./scheduler.ts")).runScheduler(config(), options),
@@ -62,10 +62,10 @@ export async function main(argv: string[]): Promise<number> {
 
 /** Over the HTTP API where there is one, else over Redis. */
 function openClient({ api, redis }: Config, tracing: ReturnType<typeof tracingOf>): Client<TaskTypes> {
-  const { url, key, insecure } = api;
+  const { url, key, insecure, ca } = api;
   if (url === undefined || key === undefined)
     return createClient({ redis, telemetry: tracing.then((started) => started?.telemetry) });
-  return createClient({ url, apiKey: key, insecure });
+  return createClient({ url, apiKey: key, insecure, ca });
 }
 
 /** A terminal gives whole lines unless it is told to give keys; Ctrl-C is then a key, too. */

@@ -1,7 +1,24 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../observe/logger.ts";
 import type { Health } from "../process/health.ts";
 import type { Service } from "../process/service.ts";
 import { onSignals } from "../process/signals.ts";
+
+/** How long a start may go on after the process was told to stop, in milliseconds: Redis may have gone away meanwhile. */
+const startGrace = 5000;
+
+/** Starts a service; ends the process when that does not come to its end although it was told to stop. */
+export async function startUnlessTold(
+  service: Service,
+  told: Promise<unknown>,
+  logger: Pick<Logger, "warn">,
+): Promise<void> {
+  const late = told.then(() => sleep(startGrace, "late" as const, { ref: false }));
+  const started = service.start();
+  if ((await Promise.race([started, late])) !== "late") return;
+  logger.warn({}, "stopped before it was ready");
+  process.exit(1);
+}
 
 /**
  * Starts a service and stops it when the process is told to: by TERM, Ctrl-C, or the end of the channel to whoever
@@ -23,7 +40,7 @@ export async function untilTold(
   });
   process.once("disconnect", told.resolve);
   try {
-    await service.start();
+    await startUnlessTold(service, told.promise, logger);
     if (health !== undefined) health.stage = "running";
     logger.info({ milliseconds: Math.round(performance.now()) }, "ready");
     // Whoever started this process with a channel (`lovage dev`, a test) waits for this.

@@ -18,6 +18,7 @@ import { cannotIsolate, createWorker } from "../worker/worker.ts";
 import { monitoringOf } from "./monitoring-of.ts";
 import { openRay } from "./ray.ts";
 import { tracingOf } from "./tracing-of.ts";
+import { startUnlessTold } from "./until-told.ts";
 import { version } from "./version.ts";
 
 export interface WorkerCommandOptions {
@@ -94,6 +95,18 @@ export async function runWorker(
     telemetry: tracing?.telemetry,
   });
   monitoring?.watchRedis(broker);
+  const told = Promise.withResolvers<void>();
+  // From here on there is something to close: the dependencies, and soon the jobs.
+  onSignals({
+    stop(signal) {
+      logger.info({ signal }, "stopping; a second signal stops at once");
+      told.resolve();
+    },
+    kill(signal) {
+      logger.warn({ signal }, "stopped at once; other workers take the jobs over");
+      process.exit(1);
+    },
+  });
   let dependencies = {} as Dependencies;
   const close = async () => {
     await dispose(deployment, dependencies, logger);
@@ -122,7 +135,6 @@ export async function runWorker(
       unavailableTimeout: config.ray.unavailableTimeout,
     },
   });
-  const told = Promise.withResolvers<void>();
   const worker = createWorker({
     name,
     queues,
@@ -146,21 +158,10 @@ export async function runWorker(
   });
   const facts = { version, name, queues, redis: broker.address, ray: config.ray.address, tasks };
   process.stdout.write(`${renderBanner(facts)}\n`);
-  // Heard from before the worker is ready: a TERM in between must not kill it outright.
-  onSignals({
-    stop(signal) {
-      logger.info({ signal }, "stopping; a second signal stops at once");
-      told.resolve();
-    },
-    kill(signal) {
-      logger.warn({ signal }, "stopped at once; other workers take the jobs over");
-      process.exit(1);
-    },
-  });
   // A stack that died without a word must not leave its workers behind.
   process.once("disconnect", told.resolve);
   try {
-    await worker.start();
+    await startUnlessTold(worker, told.promise, logger);
   } catch (error) {
     await close();
     throw error;

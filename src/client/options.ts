@@ -36,7 +36,9 @@ export interface HttpClientOptions extends CommonOptions {
   apiKey: string;
   /** Lets the key travel over plain http to other machines than this one, for who trusts the network. Default: refused. */
   insecure?: boolean;
-  /** Instead of the global one, for proxies and certificates of one's own. */
+  /** PEM text of the authority that signed the dashboard's certificate, where no public one did. On Node only. */
+  ca?: string | undefined;
+  /** Instead of the global one, for proxies; `ca` is not asked then. */
   fetch?: typeof fetch;
   redis?: undefined;
 }

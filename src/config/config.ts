@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { distance } from "fastest-levenshtein";
 import { LovageError } from "../core/errors.ts";
@@ -126,7 +127,11 @@ export function loadConfig(sources: readonly EnvironmentSource[]): Config {
     const path = values[name];
     if (typeof path !== "string") return undefined;
     try {
-      return readFileSync(path, "utf8");
+      const text = readFileSync(path, "utf8");
+      // What holds no certificate would be taken for an authority that signed nothing.
+      if (name.endsWith("_CA_FILE") && !isCertificate(text))
+        faults.push(`${name} holds no certificate in PEM: ${path}`);
+      return text;
     } catch (error) {
       faults.push(`${name} cannot be read: ${(error as Error).message}`);
       return undefined;
@@ -157,6 +162,14 @@ export function loadConfig(sources: readonly EnvironmentSource[]): Config {
     );
   }
   return deepFreeze(assemble(values as unknown as Values, files));
+}
+
+function isCertificate(text: string): boolean {
+  try {
+    return new X509Certificate(text) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 /**

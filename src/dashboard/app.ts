@@ -50,7 +50,7 @@ export function createApp(parts: AppParts): Express {
   // One proxy: what a caller claims beyond it is a claim only.
   app.set("trust proxy", parts.trustProxy ? 1 : false);
   app.set("query parser", "simple");
-  app.use(securityHeaders());
+  app.use(securityHeaders(parts.tls !== undefined));
 
   app.get("/livez", parts.health?.livez ?? sayYes);
   app.get("/readyz", parts.health?.readyz ?? sayYes);

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
+import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from "node:http";
 import { LovageError } from "../core/errors.ts";
 import type { Service } from "../process/service.ts";
 import { createAuditLog } from "../queue/audit-log.ts";
@@ -8,10 +8,12 @@ import { createLoginThrottle } from "../queue/login-throttle.ts";
 import { createSessions, readSessionSecret } from "../queue/sessions.ts";
 import { createApp, type Handler } from "./app.ts";
 import { createAudit } from "./audit.ts";
+import { type CertificateFiles, followCertificate, readCertificate, warnOfExpiry } from "./certificate.ts";
 import { createLive } from "./live.ts";
 import type { DashboardParts } from "./parts.ts";
 import { createSessionMiddleware, isLoggedIn } from "./sessions.ts";
 import { shareAnswer } from "./shared-answer.ts";
+import { createTlsServer } from "./tls-server.ts";
 import { createUsers, type UserList } from "./users.ts";
 
 export interface DashboardOptions extends DashboardParts {
@@ -21,6 +23,8 @@ export interface DashboardOptions extends DashboardParts {
   users: UserList;
   /** Milliseconds without use after which a login ends. */
   sessionAge: number;
+  /** Default: plain http. The files are read again when they change. */
+  tls?: CertificateFiles | undefined;
   /** Whether a proxy says where requests come from and whether they came by TLS. */
   trustProxy: boolean;
   /** Open to everybody. Default: both say yes. */
@@ -35,20 +39,37 @@ export interface DashboardOptions extends DashboardParts {
 const samplingInterval = 15_000;
 
 export interface Dashboard extends Service {
+  /** @throws LovageError `CONFIG_INVALID` for a certificate that cannot be used, `PORT_TAKEN` */
+  start(): Promise<void>;
   /** Where it listens; known after `start`. */
   readonly url: string;
 }
 
 export function createDashboard(options: DashboardOptions): Dashboard {
-  const { broker, client, logger, host, port } = options;
+  const { broker, client, logger, host, port, tls } = options;
   let server: Server | undefined;
+  let stopTls = () => {};
   let stopLive = () => {};
   let sampling: NodeJS.Timeout | undefined;
+
+  function serve(app: RequestListener): Server {
+    if (tls === undefined) return createServer(app);
+    const certificate = readCertificate(tls);
+    warnOfExpiry(certificate, logger);
+    const secure = createTlsServer(certificate, app);
+    const stopFollowing = followCertificate(tls, certificate, logger, secure.exchange);
+    stopTls = () => {
+      stopFollowing();
+      secure.endSilent();
+    };
+    return secure.server;
+  }
+
   return {
     get url() {
       const address = server?.address();
       const bound = typeof address === "object" && address !== null ? address.port : port;
-      return `http://${host.includes(":") ? `[${host}]` : host}:${bound}`;
+      return `${tls ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${bound}`;
     },
     async start() {
       const sessions = createSessions(broker);
@@ -70,7 +91,8 @@ export function createDashboard(options: DashboardOptions): Dashboard {
         auditLog,
         live,
       });
-      server = createServer(app).listen(port, host);
+      server = serve(app);
+      server.listen(port, host);
       try {
         await once(server, "listening");
       } catch (error) {
@@ -86,6 +108,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     async stop() {
       stopLive();
       clearInterval(sampling);
+      stopTls();
       if (server === undefined || !server.listening) return;
       const closed = once(server, "close");
       server.close();

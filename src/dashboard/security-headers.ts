@@ -1,8 +1,14 @@
 import type { RequestHandler } from "express";
 import helmet from "helmet";
 
-/** What browsers may do with our pages: our own scripts and styles, nothing inline, nothing from elsewhere, no frames. */
-export function securityHeaders(): RequestHandler {
+/** Seconds. */
+const month = 30 * 24 * 3600;
+
+/**
+ * What browsers may do with our pages: our own scripts and styles, nothing inline, nothing from elsewhere, no frames.
+ * @param tls whether TLS ends here
+ */
+export function securityHeaders(tls: boolean): RequestHandler {
   return helmet({
     contentSecurityPolicy: {
       useDefaults: false,
@@ -21,8 +27,8 @@ export function securityHeaders(): RequestHandler {
         frameAncestors: ["'none'"],
       },
     },
-    // Where TLS ends at a proxy, that is who says it.
-    strictTransportSecurity: false,
+    // Where TLS ends at a proxy, that is who says it. It counts for all ports of a host's name, so not for other hosts, too.
+    strictTransportSecurity: tls && { maxAge: month, includeSubDomains: false },
     referrerPolicy: { policy: "same-origin" },
     xFrameOptions: { action: "deny" },
   });

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdir, readdir, rm } from "node:fs/promises";
-import { tmpdir, userInfo } from "node:os";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 /**
@@ -22,7 +22,7 @@ export async function rayTempDir(wanted: string): Promise<string> {
 
 function shortPath(wanted: string): string {
   if (Buffer.byteLength(wanted) <= maxLength) return wanted;
-  const digest = createHash("sha256").update(`${userInfo().uid} ${wanted}`).digest("hex").slice(0, 10);
+  const digest = createHash("sha256").update(`${process.getuid?.()} ${wanted}`).digest("hex").slice(0, 10);
   const inSystem = join(tmpdir(), `lovage-${digest}`);
   return Buffer.byteLength(inSystem) <= maxLength ? inSystem : `/tmp/lovage-${digest}`;
 }

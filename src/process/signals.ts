@@ -6,6 +6,21 @@ export interface SignalHandlers {
   kill(signal: NodeJS.Signals): void;
 }
 
+let deafenEarly = () => {};
+
+/**
+ * What a TERM or INT does before the process listens by {@link onSignals}. Without it, a container's first process would
+ * not hear the signal at all: the kernel spares that one what it has no listener for.
+ */
+export function onEarlySignal(end: (signal: NodeJS.Signals) => void): void {
+  process.once("SIGTERM", end);
+  process.once("SIGINT", end);
+  deafenEarly = () => {
+    process.off("SIGTERM", end);
+    process.off("SIGINT", end);
+  };
+}
+
 /**
  * Listens for TERM and INT. A terminal sends INT to a whole process group and a shell may pass it on once more, so a
  * second one within 300 ms counts as the same wish.
@@ -23,6 +38,7 @@ export function onSignals(handlers: SignalHandlers): () => void {
   };
   process.on("SIGTERM", listener);
   process.on("SIGINT", listener);
+  deafenEarly();
   return () => {
     process.off("SIGTERM", listener);
     process.off("SIGINT", listener);

@@ -86,6 +86,11 @@ export async function connectRedis(
   let last: unknown;
   const remember = (error: Error) => {
     last = error;
+    // One that does not speak TLS waits for the rest of what it takes for a command.
+    if (speaksTls(settings) && (error as NodeJS.ErrnoException).code === "ETIMEDOUT")
+      last = new Error("no TLS came about, as with a Redis that does not speak it on this port (REDIS_TLS)", {
+        cause: error,
+      });
   };
   // Says why only where nothing was said before; a Redis that speaks TLS tells those who do not nothing else.
   const closed = () => {

@@ -100,15 +100,23 @@ export interface Purged {
   left: number;
 }
 
-/** Removes the waiting and the scheduled jobs of a queue, for good; Ray jobs that they had left running are stopped. */
+/**
+ * Removes the waiting and the scheduled jobs of a queue, for good; Ray jobs that they had left running are stopped.
+ * @throws LovageError `REDIS_FORBIDDEN`
+ */
 export async function purgeQueue(broker: Broker, queue: QueueName): Promise<Purged> {
   const stops = createRayStops(broker);
   const purged: Purged = { waiting: 0, scheduled: 0, left: 0 };
+  const refusals: LovageError[] = [];
   const remove = async ({ id, state, rayJob }: ListedJob): Promise<void> => {
     const removed = await broker
       .queue(queue)
       .remove(id)
-      .catch(() => 0);
+      .catch((error) => {
+        // What BullMQ refuses has a worker; what Redis refuses this caller may not do at all.
+        if (error instanceof LovageError) refusals.push(error);
+        return 0;
+      });
     if (removed !== 1) purged.left += 1;
     else {
       purged[state as "waiting" | "scheduled"] += 1;
@@ -124,6 +132,7 @@ export async function purgeQueue(broker: Broker, queue: QueueName): Promise<Purg
       part = [];
     }
     await Promise.all(part);
+    if (refusals[0] !== undefined) throw refusals[0];
   }
   return purged;
 }

@@ -1,15 +1,20 @@
 import type { Redis } from "ioredis";
 import { LovageError } from "../core/errors.ts";
 
-/** How Redis says it of a command, and of one inside a script. */
-const refusal = /^NOPERM|ACL failure in script/;
+/** How Redis says it of a command, and of one inside a script: Valkey, and Redis 7.0. */
+const refusal = /^NOPERM|ACL failure in script|user executing the script can't/;
 
 /** What Redis' ACL refuses is told with a code, on this connection and on those that are made from it. */
 export function codeRefusals<R extends Redis>(redis: R, user: string, address: string): R {
   const settle = redis.handleReconnection.bind(redis);
+  let last: LovageError | undefined;
   // Each error that Redis answers with goes this way, those inside pipelines and scripts too.
-  redis.handleReconnection = (error, item) =>
-    settle(refusal.test(error.message) ? forbidden(error, user, address) : error, item);
+  redis.handleReconnection = (error, item) => {
+    // A transaction that is given up says so last, and why at the command that was refused.
+    const discarded = error.message.startsWith("EXECABORT") ? last : undefined;
+    last = refusal.test(error.message) ? forbidden(error, user, address) : undefined;
+    settle(discarded ?? last ?? error, item);
+  };
   const duplicate = redis.duplicate.bind(redis);
   redis.duplicate = ((overrides) =>
     codeRefusals(duplicate(overrides), user, address)) as typeof redis.duplicate;

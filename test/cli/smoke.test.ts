@@ -169,10 +169,10 @@ test("without a password the login is left out, and what needs none is looked at
 });
 
 test("a certificate is trusted by its authority, or on this machine by wish; another program is none", async () => {
-  const { key, cert } = makeCertificate();
+  const { key, cert, ca: authority } = makeCertificate();
   const folder = mkdtempSync(join(tmpdir(), "lovage-smoke-"));
   const ca = join(folder, "ca.crt");
-  writeFileSync(ca, cert);
+  writeFileSync(ca, authority);
   const server = createServer({ key, cert }, (_request, response) => response.end("something else"));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
   const address = server.address();

@@ -12,6 +12,7 @@ import {
   variables,
 } from "../../src/config/index.ts";
 import { LovageError } from "../../src/core/errors.ts";
+import { makeCertificate } from "../support/certificate.ts";
 
 const from = (variables: Record<string, string>, own = false): EnvironmentSource => ({
   name: own ? ".env" : "the environment",
@@ -141,6 +142,14 @@ test("the environment wins over .env, .env over a running dev stack; empty count
 
 test("a certificate that cannot be read is a fault", () => {
   expect(faults(from({ RAY_CA_FILE: "/nowhere/ca.pem" }))).toContain("RAY_CA_FILE cannot be read");
+  const folder = mkdtempSync(join(tmpdir(), "lovage-config-"));
+  const [none, good] = [join(folder, "none.crt"), join(folder, "good.crt")];
+  const { ca } = makeCertificate();
+  writeFileSync(none, "-----BEGIN CERTIFICATE-----\n");
+  writeFileSync(good, ca);
+  expect(faults(from({ REDIS_CA_FILE: none }))).toContain("REDIS_CA_FILE holds no certificate in PEM");
+  const config = loadConfig([from({ REDIS_CA_FILE: good, LOVAGE_CA_FILE: good })]);
+  expect([config.redis.ca, config.api.ca]).toEqual([ca, ca]);
 });
 
 test(".env.example lists every variable with its meaning and its default", () => {

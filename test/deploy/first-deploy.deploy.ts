@@ -186,3 +186,22 @@ test("the server is looked at from the laptop", async () => {
   const workers = await succeeds(script("lovage.sh", ["inspect", "workers", "--json"]));
   expect(workers.stdout).toContain("ml@server84");
 });
+
+test("a worker that is stuck shows in its health, and the status says so", async () => {
+  const health = async () => (await containers())["worker-data"]?.State.Health?.Status;
+  // The container's first process is Docker's init; the worker is its child.
+  const signal = (name: string) =>
+    succeeds(
+      onServer("sh", [
+        "-c",
+        `kill -${name} $(ps -o pid= --ppid $(docker inspect -f '{{.State.Pid}}' lovage-worker-data))`,
+      ]),
+    );
+  await signal("STOP");
+  await eventually("the stuck worker to be unhealthy", async () => (await health()) === "unhealthy", 90_000);
+  const status = await script("status.sh");
+  expect(status.code).toBe(1);
+  expect(status.stdout).toMatch(/worker-data +running +unhealthy/);
+  await signal("CONT");
+  await eventually("it to be healthy again", async () => (await health()) === "healthy", 90_000);
+});

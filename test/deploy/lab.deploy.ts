@@ -16,6 +16,7 @@ import {
   shutDown,
   startOnLaptop,
 } from "./support/lab.ts";
+import { startLabRay } from "./support/ray.ts";
 
 const ssh = ["-o", "BatchMode=yes", "wizardsofts@10.0.0.84"];
 
@@ -60,8 +61,9 @@ test("nothing but the lab's machines can be reached from the lab", async () => {
 });
 
 test("outside the lab, its addresses lead nowhere", async () => {
-  const route = await run("ip", ["route", "get", "10.0.0.84"]);
-  expect(route.code).not.toBe(0);
+  for (const address of ["10.0.0.84", "10.0.0.85"]) {
+    expect((await run("ip", ["route", "get", address])).code).not.toBe(0);
+  }
   const { code, stderr } = await run("ssh", ["-o", "ConnectTimeout=5", ...ssh, "true"]);
   expect([code, stderr]).toEqual([255, expect.stringMatching(/No route to host|Network is unreachable/)]);
 });
@@ -153,4 +155,30 @@ test("a second server is another machine", async () => {
   const between = await succeeds(onServer("bash", ["-c", "head -c 3 </dev/tcp/10.0.0.85/22"]));
   expect(between.stdout).toBe("SSH");
   await shutDown("server85");
+});
+
+test("a Ray head on the server runs programs that see the server's data sets", async () => {
+  const folder = "/home/wizardsofts/ml-datasets";
+  await succeeds(onServer("sh", ["-c", `echo some data >${folder}/seen.csv; rm -f ${folder}/written.csv`]));
+  await succeeds(onServer("chown", ["--recursive", "wizardsofts:", folder]));
+  const ray = await startLabRay();
+  try {
+    const curl = async (path: string, ...args: string[]) => {
+      const { stdout } = await succeeds(onLaptop("curl", ["-fsS", `${ray.address}${path}`, ...args]));
+      return JSON.parse(stdout) as { status?: string; submission_id: string };
+    };
+    const job = JSON.stringify({ entrypoint: "cp /datasets/seen.csv /datasets/written.csv" });
+    const { submission_id } = await curl("/api/jobs/", "-H", "content-type: application/json", "-d", job);
+    await eventually(
+      "the Ray job to succeed",
+      async () => (await curl(`/api/jobs/${submission_id}`)).status === "SUCCEEDED",
+      60_000,
+    );
+  } finally {
+    await ray.stop();
+  }
+  const { stdout } = await succeeds(
+    onLaptop("ssh", [...ssh, "cat ml-datasets/written.csv; stat -c %U ml-datasets/written.csv"]),
+  );
+  expect(stdout).toBe("some data\nwizardsofts\n");
 });

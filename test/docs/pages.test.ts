@@ -24,6 +24,27 @@ test.each(pages)("%s links to files that are there", (page) => {
   expect(broken).toEqual([]);
 });
 
+/** The anchors of a page's headings, as GitHub makes them. */
+function anchorsOf(file: string): string[] {
+  const text = readFileSync(file, "utf8").replace(/^```.*?^```/gms, "");
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, "")
+      .replace(/ /g, "-"),
+  );
+}
+
+test.each(pages)("%s links to headings that are there", (page) => {
+  const text = readFileSync(join(root, page), "utf8");
+  const links = [...text.matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g)];
+  const broken = links.filter(([, file = "", anchor = ""]) => {
+    const target = join(root, file === "" ? page : join(dirname(page), file));
+    return target.endsWith(".md") && !anchorsOf(target).includes(anchor);
+  });
+  expect(broken.map(([link]) => link)).toEqual([]);
+});
+
 test("the commands that the pages name exist", async () => {
   const named = new Map<string, string>();
   for (const page of pages) {

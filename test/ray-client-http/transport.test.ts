@@ -275,7 +275,7 @@ describe("TLS", () => {
     onTestFinished(ray.close);
     ray.on("GET", "/api/version", json(version));
     ray.onTail("one", (socket) => socket.send("safe", () => socket.close(1000)));
-    const trusting = clientOf(ray.url, tls.cert);
+    const trusting = clientOf(ray.url, tls.ca);
     expect(await trusting.version()).toMatchObject({ rayVersion: "2.60.0" });
     expect(await trusting.tail("one").next()).toMatchObject({ value: { text: "safe" } });
     const wary = clientOf(ray.url);

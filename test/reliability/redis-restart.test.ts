@@ -1,23 +1,16 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type LocalRedis, startValkey } from "../../src/dev/valkey.ts";
-import { freePort } from "../support/free-port.ts";
+import { startOwnRedis } from "../support/own-redis.ts";
 import { createWorld, eventually, type World } from "../support/world.ts";
 
-let redis: LocalRedis;
+let redis: Awaited<ReturnType<typeof startOwnRedis>>;
 let world: World;
-let dir: string;
 beforeAll(async () => {
-  dir = mkdtempSync(join(tmpdir(), "lovage-redis-"));
-  redis = await startValkey({ port: await freePort(), dir });
+  redis = await startOwnRedis();
   world = await createWorld({ redisUrl: redis.url });
 });
 afterAll(async () => {
   await world.close();
-  await redis.stop();
-  rmSync(dir, { recursive: true, force: true });
+  await redis.remove();
 });
 
 test("Redis is restarted under load: workers go on by themselves, nothing acknowledged is lost", async () => {

@@ -1,9 +1,24 @@
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-/** A key and a certificate for 127.0.0.1 that nobody but its own text vouches for, as PEM. */
-export function makeCertificate(): { key: string; cert: string } {
+/** A certificate for 127.0.0.1 and its key, as PEM. */
+export interface Pair {
+  key: string;
+  cert: string;
+}
+
+/**
+ * An authority of its own and what it signed.
+ * @param days of each certificate how long it is still valid; it began a month ago
+ */
+export function makeAuthority(...days: number[]): { ca: string; pairs: Pair[] } {
   const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-  const made = execFileSync(here("../../.venv/bin/python"), [here("certificate.py")], { encoding: "utf8" });
-  return JSON.parse(made) as { key: string; cert: string };
+  const args = [here("certificate.py"), ...days.map(String)];
+  return JSON.parse(execFileSync(here("../../.venv/bin/python"), args, { encoding: "utf8" }));
+}
+
+/** One that is valid for a day, with its authority. */
+export function makeCertificate(): Pair & { ca: string } {
+  const { ca, pairs } = makeAuthority(1);
+  return { ...(pairs[0] as Pair), ca };
 }

@@ -5,6 +5,7 @@ import type { ClusterDoor } from "../../src/core/cluster.ts";
 import { type Role, roles } from "../../src/core/roles.ts";
 import { createDashboard, type DashboardOptions } from "../../src/dashboard/dashboard.ts";
 import { createLogger } from "../../src/observe/logger.ts";
+import { openBroker } from "../../src/queue/broker.ts";
 import { createWorld, type World, type WorldOptions } from "./world.ts";
 
 /** A world with a dashboard in this process, whose users are named as their roles are. */
@@ -45,10 +46,11 @@ export async function createDashboardWorld(
   const world = await createWorld(options);
   const { timeout = "10s" } = options.client ?? {};
   const client = createClient({ redis: world.users.worker, timeout });
+  const broker = await openBroker({ redis: world.users.worker });
   const hashed = await cheapHash;
   const dashboard = createDashboard({
     client,
-    broker: world.broker,
+    broker,
     cluster: emptyCluster,
     logger: await createLogger({ level: "silent", format: "json" }),
     version: "1.2.3",
@@ -74,7 +76,7 @@ export async function createDashboardWorld(
     },
     async close() {
       await dashboard.stop();
-      await client.close();
+      await Promise.all([client.close(), broker.close()]);
       await world.close();
     },
   };

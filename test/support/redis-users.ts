@@ -16,26 +16,32 @@ export function rulesOf(user: RedisUser, prefix: string): string[] {
   return rules.flatMap((line) => line.match(/\([^)]*\)|\S+/g) ?? []);
 }
 
+export interface RedisUsers {
+  readonly worker: RedisSettings;
+  readonly client: RedisSettings;
+  remove(): Promise<void>;
+}
+
 /** Both users for one prefix, with the rules that are deployed. Made by the default user, who may do anything. */
 export async function makeRedisUsers(
-  admin: Broker,
-  prefix: string,
-): Promise<Record<RedisUser, RedisSettings> & { remove(): Promise<void> }> {
-  const url = new URL(`redis://${admin.address}`);
-  const names = { worker: `worker-${prefix}`, client: `client-${prefix}` };
-  const make = async (user: RedisUser): Promise<RedisSettings> => {
+  { redis: admin }: Broker,
+  { url, prefix }: { url: string; prefix: string },
+): Promise<RedisUsers> {
+  const make = async (user: RedisUser) => {
+    const username = `${user}-${prefix}`;
     const password = randomUUID();
-    const username = names[user];
-    await admin.redis.acl("SETUSER", username, "reset", "on", `>${password}`, ...rulesOf(user, prefix));
-    return { host: url.hostname, port: Number(url.port), username, password, prefix };
+    await admin.acl("SETUSER", username, "reset", "on", `>${password}`, ...rulesOf(user, prefix));
+    return { username, password };
   };
-  const made = { worker: await make("worker"), client: await make("client") };
-  const [, file] = (await admin.redis.config("GET", "aclfile")) as string[];
-  if (file !== "") await admin.redis.acl("SAVE");
+  const [worker, client] = [await make("worker"), await make("client")];
+  const [, file] = (await admin.config("GET", "aclfile")) as string[];
+  if (file !== "") await admin.acl("SAVE");
+  const { hostname: host, port } = new URL(url);
   return {
-    ...made,
+    worker: { url: Object.assign(new URL(url), worker).href, prefix },
+    client: { host, port: Number(port), prefix, ...client },
     async remove() {
-      await admin.redis.acl("DELUSER", names.worker, names.client);
+      await admin.acl("DELUSER", worker.username, client.username);
     },
   };
 }

@@ -8,7 +8,7 @@ export async function startScheduler(
   world: World,
   options: Pick<SchedulerOptions, "catalogue"> & Partial<SchedulerOptions>,
 ): Promise<RunningWorker> {
-  const broker = await openBroker({ redis: world.redis });
+  const broker = await openBroker({ redis: world.users.worker });
   const logger = await createLogger({ level: "silent", format: "json" });
   const scheduler = createScheduler({ broker, logger, lease: 2000, minute: "* * * * * *", ...options });
   await scheduler.start();

@@ -30,7 +30,7 @@ export const callerSides: typeof sides = [
   [
     "Redis as the user client",
     {
-      createWorld: (options) => createRedisWorld({ ...options, users: true }),
+      createWorld: (options) => createRedisWorld({ ...options, callsOnly: true }),
       told: (value) => value,
       callsOnly: true,
     },

@@ -29,7 +29,7 @@ export interface World {
   /** As the user that may do anything; so is the broker. */
   readonly redis: { url: string; prefix: string };
   readonly broker: Broker;
-  /** As whom workers, schedulers and dashboards connect, and as whom callers do. */
+  /** As whom workers, schedulers and dashboards connect, as they are deployed; and as whom callers do. */
   readonly users: { readonly worker: RedisSettings; readonly client: RedisSettings };
   readonly client: Client<TestTasks>;
   /** Another client; the test closes it. */
@@ -88,8 +88,8 @@ export interface WorldOptions {
   redisUrl?: string;
   rayAddress?: string;
   client?: CommonClientOptions;
-  /** Whether workers and callers are the users of deploy/redis/users.acl.rules. Default: they may do anything. */
-  users?: boolean;
+  /** Whether callers are Redis' user "client" of deploy/redis/users.acl.rules. Default: they may do anything. */
+  callsOnly?: boolean;
 }
 
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
@@ -97,8 +97,8 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const redis = { url: options.redisUrl ?? inject("redisUrl"), prefix };
   const rayAddress = options.rayAddress ?? inject("rayAddress");
   const broker = await openBroker({ redis });
-  const made = options.users === true ? await makeRedisUsers(broker, prefix) : undefined;
-  const users = made ?? { worker: redis, client: redis };
+  const made = await makeRedisUsers(broker, redis);
+  const users = options.callsOnly === true ? made : { ...made, client: redis };
   const connect = (asked: CommonClientOptions = {}) =>
     createClient<TestTasks>({ redis: users.client, ...asked });
   const client = connect({ catalogue: testCatalogue, ...options.client });
@@ -207,7 +207,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       for await (const keys of broker.redis.scanStream({ match: `${prefix}:*`, count: 1000 })) {
         if (keys.length > 0) await broker.redis.unlink(...keys);
       }
-      await made?.remove();
+      await made.remove();
       await broker.close();
       rmSync(folder, { recursive: true, force: true });
       rmSync(programs, { recursive: true, force: true });

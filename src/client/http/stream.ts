@@ -4,8 +4,9 @@ import type { Operation } from "../../contract/operation.ts";
 import { LovageError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
 import { createWindow, pause } from "../../core/timers.ts";
+import { tlsFaultOf } from "../../core/tls-faults.ts";
 import { readRefusal } from "./answer.ts";
-import { isAway, unavailable } from "./away.ts";
+import { isAway, unavailable, untrusted } from "./away.ts";
 
 /** What a stream tells, by its schema. */
 export type Told<O extends Operation> = O["stream"] extends { message: z.ZodType<infer Value> }
@@ -18,6 +19,8 @@ export interface StreamLink {
   /** Milliseconds in which it must be there at first. */
   readonly timeout: number;
   readonly closed: AbortSignal;
+  /** Of the authority that is trusted instead of those that Node knows. */
+  readonly ca: string | undefined;
   open(headers: Record<string, string>, signal: AbortSignal): Promise<Response>;
   onError(error: Error): void;
 }
@@ -74,7 +77,7 @@ export async function* readStream<O extends Operation>(
 }
 
 /** One connection of a stream. */
-function createConnection({ address, closed, open }: StreamLink, over: AbortSignal) {
+function createConnection({ address, ca, closed, open }: StreamLink, over: AbortSignal) {
   let response: Response | undefined;
   let last: string | undefined;
   const window = createWindow(longestSilence, [over, closed]);
@@ -85,6 +88,8 @@ function createConnection({ address, closed, open }: StreamLink, over: AbortSign
       return await answer();
     } catch (error) {
       if (error instanceof LovageError) throw error;
+      const fault = tlsFaultOf(error);
+      if (fault !== undefined) throw untrusted(address, error, fault, ca !== undefined);
       throw unavailable(address, window.late ? `nothing in ${milliseconds} ms` : error);
     }
   }

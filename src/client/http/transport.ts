@@ -2,12 +2,14 @@ import type { Operation } from "../../contract/operation.ts";
 import { toMilliseconds } from "../../core/durations.ts";
 import { LovageError } from "../../core/errors.ts";
 import { createWindow, pause } from "../../core/timers.ts";
+import { tlsFaultOf } from "../../core/tls-faults.ts";
 import { readAddress } from "../address.ts";
 import type { HttpClientOptions } from "../options.ts";
 import { type Answer, readAnswer } from "./answer.ts";
-import { isAway, unavailable } from "./away.ts";
+import { isAway, unavailable, untrusted } from "./away.ts";
 import { type ApiRequest, createRequest, type Given } from "./request.ts";
 import { readStream, type Told } from "./stream.ts";
+import { fetchTrusting } from "./trust.ts";
 
 /** How a call is made, where it is not like all others. */
 export interface Manner {
@@ -58,7 +60,7 @@ const longestPause = 2000;
 export function createTransport(options: HttpClientOptions): Transport {
   const address = readAddress(options);
   const timeout = toMilliseconds(options.timeout ?? "10s", "timeout");
-  const send = options.fetch ?? globalThis.fetch;
+  const send = options.fetch ?? (options.ca === undefined ? globalThis.fetch : fetchTrusting(options.ca));
   const closing = new AbortController();
   const closed = closing.signal;
   const authorization = `Bearer ${options.apiKey}`;
@@ -96,6 +98,8 @@ export function createTransport(options: HttpClientOptions): Transport {
       if (over?.aborted === true) throw over.reason;
       const late = window.late && `no answer in ${within} ms`;
       const why = late || (closed.aborted ? "the client was closed" : cause);
+      const fault = tlsFaultOf(cause);
+      if (fault !== undefined) return { error: untrusted(address, cause, fault, options.ca !== undefined) };
       return { error: unavailable(address, why, asked.hint), lost: true };
     } finally {
       window.close();
@@ -143,6 +147,7 @@ export function createTransport(options: HttpClientOptions): Transport {
           closed,
           open: (headers, signal) => request(createRequest(address, operation, given), headers, signal),
           onError: options.onError ?? (() => {}),
+          ca: options.ca,
         },
         operation,
         over,

@@ -18,6 +18,8 @@ mount_folder() {
 build_root() {
   local folder
   mkdir -p "$root" "$disk"
+  # Debian empties it at boot.
+  rm -rf --one-file-system "$disk/tmp"
   mount -t tmpfs -o mode=755 tmpfs "$root"
   for folder in bin sbin lib lib32 lib64 libx32; do
     if [[ -L /$folder ]]; then cp -a "/$folder" "$root/"; fi
