@@ -57,10 +57,13 @@ async function volume(): Promise<string[]> {
   return stdout.split("\n");
 }
 
-/** Kills the restore on the server the moment that its log says so; to be called before it is started. */
+/**
+ * Kills the restore on the server the moment that its log says so; to be called before it is started. The pattern is one
+ * that does not fit the command that has it.
+ */
 function killAt(text: string): Promise<CommandResult> {
   const wait = `touch /run/mark; logs() { find /home/wizardsofts/lovage/logs -name '*.log' -newer /run/mark; }
-    until grep -qs '${text}' $(logs) /dev/null; do sleep 0.02; done; pkill -KILL -f deploy/server/restore.sh`;
+    until grep -qs '${text}' $(logs) /dev/null; do sleep 0.02; done; pkill -KILL -f "[d]eploy/server/restore.sh"`;
   return onServer("sh", ["-c", wait], { timeoutMs: 120_000 });
 }
 
