@@ -45,8 +45,9 @@ export function warnOfExpiry({ cert }: Certificate, logger: Logger, now = Date.n
 /** Milliseconds. */
 const expirySoon = 14 * 24 * 3_600_000;
 
-/** How often the files are looked at, in milliseconds. */
+/** How often the files are looked at, and how often it is looked when the certificate expires, in milliseconds. */
 const lookInterval = 2000;
+const day = 24 * 3_600_000;
 
 /**
  * Looks at the files again and again and tells of a pair that is good; one that is not is logged, and the one before stays.
@@ -65,6 +66,7 @@ export function followCertificate(
       return (error as Error).message;
     }
   };
+  let current = first;
   let judged = first.cert + first.key;
   let seen = judged;
   const timer = setInterval(() => {
@@ -75,16 +77,19 @@ export function followCertificate(
     if (!settled || text === judged) return;
     judged = text;
     try {
-      const certificate = readCertificate(files);
-      onChange(certificate);
+      current = readCertificate(files);
+      onChange(current);
       logger.info("the dashboard's certificate was exchanged");
-      warnOfExpiry(certificate, logger);
+      warnOfExpiry(current, logger);
     } catch (error) {
       logger.error({ err: error }, "the dashboard's new certificate cannot be used; the one before stays");
     }
   }, lookInterval);
-  timer.unref();
-  return () => clearInterval(timer);
+  const daily = setInterval(() => warnOfExpiry(current, logger), day);
+  return () => {
+    clearInterval(timer);
+    clearInterval(daily);
+  };
 }
 
 function readFile(name: string, path: string): string {

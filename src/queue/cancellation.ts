@@ -1,3 +1,4 @@
+import { LovageError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import { type Broker, jobNotFound } from "./broker.ts";
 import { jobFields } from "./keys.ts";
@@ -55,7 +56,8 @@ export async function letThrough(
   { queue, id }: { queue: string; id: string },
 ): Promise<void> {
   const job = await broker.queue(queue).getJob(id);
-  await job?.promote().catch(() => {
+  await job?.promote().catch((error) => {
     // It is not in the delayed set, or left it in between; whoever took it drops it.
+    if (error instanceof LovageError) throw error;
   });
 }

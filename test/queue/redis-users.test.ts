@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { group, signature } from "#client";
 import { createApiKeyCheck, createApiKeys } from "../../src/queue/api-keys.ts";
 import { createAuditLog } from "../../src/queue/audit-log.ts";
 import { type Broker, openBroker } from "../../src/queue/broker.ts";
@@ -77,6 +78,79 @@ const administration: [string, ...string[]][] = [
   ["CLIENT", "TRACKING", "ON", "BCAST"],
   ["EVAL", "return redis.call('flushall')", "0"],
 ];
+
+/** What the client's own tests, which run as this user too, leave out. */
+describe("the user client may", () => {
+  let own: World;
+  beforeAll(async () => {
+    own = await createWorld({ callsOnly: true });
+    await publishManifests(own.broker, testCatalogue.tasks.map(describeTask));
+  });
+  afterAll(() => own.close());
+
+  const idsOf = (jobs: readonly { id: string }[]) => jobs.map(({ id }) => id).toSorted();
+
+  test("cancel a job wherever it waits, so that the next worker drops it", async () => {
+    const { enqueue } = own.client;
+    const jobs = await Promise.all([
+      enqueue("test.echo", {}),
+      enqueue("test.echo", {}, { priority: 3 }),
+      enqueue("test.echo", {}, { delay: "1h" }),
+      enqueue("test.echo", {}, { delay: "1h", priority: 3 }),
+    ]);
+    for (const job of jobs) expect(await job.cancel()).toBe("cancelled");
+    const running = await own.worker({ queues: ["default"] });
+    for (const job of jobs)
+      await eventually("the drop", async () => (await job.snapshot()).endedAt !== undefined);
+    // Nobody takes the call, so the workflow waits for it.
+    const parked = await own.client.start(group([signature("test.ray_echo", {})]));
+    await eventually("the wait", async () => (await parked.state()) === "waiting-children");
+    expect(await parked.cancel()).toBe("cancelled");
+    await expect(parked.result({ timeout: "10s" })).rejects.toMatchObject({ code: "JOB_CANCELLED" });
+    await running.stop();
+  });
+
+  test("search, list dead letters and replay them, a page at a time", async () => {
+    const running = await own.worker({ queues: ["default"] });
+    const ended = [1, 2, 3].flatMap((number) => [
+      { task: "test.echo", input: {}, options: { id: `done-${number}`, tags: ["p"] } } as const,
+      { task: "test.echo", input: { end: "coded" }, options: { id: `dead-${number}`, tags: ["p"] } } as const,
+    ]);
+    const jobs = await own.client.enqueueMany(ended);
+    await Promise.allSettled(jobs.map((job) => job.result({ timeout: "10s" })));
+    await running.stop();
+    const waiting = [1, 2, 3].flatMap((number) => [
+      { task: "test.echo", input: {}, options: { id: `waits-${number}`, tags: ["p"] } } as const,
+      { task: "test.echo", input: {}, options: { id: `first-${number}`, priority: 2, tags: ["p"] } } as const,
+      { task: "test.echo", input: {}, options: { id: `later-${number}`, delay: "1h", tags: ["p"] } } as const,
+    ]);
+    const all = [...jobs, ...(await own.client.enqueueMany(waiting))];
+    const seen: { id: string }[] = [];
+    let cursor: string | null = null;
+    do {
+      const page: Awaited<ReturnType<typeof own.client.search>> = await own.client.search(
+        { tag: "p" },
+        { limit: 1, ...(cursor !== null && { cursor }) },
+      );
+      seen.push(...page.jobs);
+      cursor = page.cursor;
+    } while (cursor !== null);
+    expect(idsOf(seen)).toEqual(idsOf(all));
+
+    const { deadLetters } = own.client;
+    const first = await deadLetters.list({ limit: 2 });
+    const rest = await deadLetters.list({
+      limit: 2,
+      ...(first.cursor !== undefined && { cursor: first.cursor }),
+    });
+    const dead = [...first.jobs, ...rest.jobs];
+    expect(idsOf(dead)).toEqual(["dead-1", "dead-2", "dead-3"]);
+    const again = await deadLetters.replay("dead-1");
+    expect(await again.state()).toBe("waiting");
+    const cancelled = await own.client.control.cancelMany({ tag: "p" });
+    expect(cancelled.jobs).toHaveLength(10);
+  });
+});
 
 describe("the user client", () => {
   /** A job in each place, so that there is something to take, to read and to spoil. */
