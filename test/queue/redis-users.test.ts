@@ -102,8 +102,9 @@ describe("the user client may", () => {
     const running = await own.worker({ queues: ["default"] });
     for (const job of jobs)
       await eventually("the drop", async () => (await job.snapshot()).endedAt !== undefined);
-    // Nobody takes the call, so the workflow waits for it.
-    const parked = await own.client.start(group([signature("test.ray_echo", {})]));
+    // Nobody takes the calls, so the workflow waits for them.
+    const calls = [1, 2, 3].map(() => signature("test.ray_echo", {}));
+    const parked = await own.client.start(group(calls));
     await eventually("the wait", async () => (await parked.state()) === "waiting-children");
     expect(await parked.cancel()).toBe("cancelled");
     await expect(parked.result({ timeout: "10s" })).rejects.toMatchObject({ code: "JOB_CANCELLED" });
