@@ -38,6 +38,12 @@ passwords() {
 # Writes the file of users from the .env named.
 write_users() {
   prefix=$(value REDIS_PREFIX "$1")
+  case $prefix in
+    *[!A-Za-z0-9_.-]*)
+      echo "start.sh: REDIS_PREFIX=$prefix has characters that mean something in Redis' patterns; letters, digits, _ . - only" >&2
+      return 1
+      ;;
+  esac
   admin=$(passwords REDIS_PASSWORD "$1")
   {
     # Redis' own user, which redis-cli and older programs log in as, and the same by its name.

@@ -153,6 +153,11 @@ check_settings() {
         "use letters, digits, _ . - only; or remove the line, and a new one is made"
     fi
   done
+  value=$(setting REDIS_PREFIX)
+  if [[ ! $value =~ ^[A-Za-z0-9_.-]*$ ]]; then
+    bad=1
+    fault "REDIS_PREFIX in $root/.env has characters that mean something in the patterns of Redis' users" "use letters, digits, _ . - only"
+  fi
   value=$(setting DASHBOARD_PASSWORD)
   if [[ -n $value && ${#value} -lt 8 ]]; then
     bad=1
