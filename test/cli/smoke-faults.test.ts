@@ -66,8 +66,12 @@ test("a long line, or slots that long jobs hold, are no fault", async () => {
   });
   await client.control.purge("default");
 
+  const since = Date.now();
   const busy = await client.enqueue("test.nap", { seconds: 60 });
-  await eventually("it runs", async () => (await busy.state()) === "active");
+  await eventually("the worker tells that it took it", async () => {
+    const workers = await client.inspect.workers();
+    return workers.some(({ queues }) => queues.some(({ takenAt }) => Number(takenAt) >= since));
+  });
   const full = await smoke("3s");
   expect(full.checks["ping default"]).toMatchObject({
     result: "ok",
