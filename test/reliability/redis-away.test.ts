@@ -39,7 +39,7 @@ test("with Redis away every call of a handle ends in its time, and a worker that
 }, 120_000);
 
 test.each([
-  ["a file that is no certificate", { RAY_CA_FILE: "/etc/hostname" }, "RAY_ADDRESS_INVALID"],
+  ["a file that is no certificate", { RAY_CA_FILE: "/etc/hostname" }, "CONFIG_INVALID"],
   ["no such folder of programs", { LOVAGE_TEST_PROGRAMS: "/nowhere" }, "PROGRAM_MISSING"],
 ])("a worker that cannot start ends: %s", async (_what, environment, code) => {
   await expect(world.workerProcess(environment)).rejects.toThrow(code);

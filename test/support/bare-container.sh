@@ -5,8 +5,10 @@
 set -eu
 # shellcheck disable=SC2016 # the inner shell expands them
 exec unshare --mount --pid --fork --kill-child=KILL --propagation private sh -euc '
-  node=$1 checkout=$2 variables=$3
+  node=$1 checkout=${2%/} variables=$3
   shift 3
+  # The checkout, and Node in it, may lie in the /tmp that is hidden below.
+  case $node in "$checkout"/*) node=/mnt/${node#"$checkout"/} ;; esac
   mount --bind "$checkout" /mnt
   mount -t tmpfs -o size=64m,mode=1777,noexec,nosuid,nodev tmpfs /tmp
   mount -t proc proc /proc
