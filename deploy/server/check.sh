@@ -38,11 +38,11 @@ check_docker() {
     fault "there is no Docker Compose" "install docker-compose 1.27 or later (Debian: apt install docker-compose), or the plugin docker compose"
     return
   fi
-  # shellcheck disable=SC2086 # "docker compose" is two words
-  version=$($compose version --short)
-  version=${version#v}
+  version=$(compose_version)
   if [[ $version == 1.* ]] && (($(cut -d. -f2 <<<"$version") < 27)); then
     fault "$compose is $version; these files need 1.27 or later" "upgrade it"
+  elif [[ $version == 2.* ]] && (($(cut -d. -f2 <<<"$version") < 20)); then
+    fault "$compose is $version; of v2, 2.20 or later is needed" "upgrade it, or use v1 where it is: LOVAGE_COMPOSE=docker-compose"
   else ok "$compose $version"; fi
 }
 

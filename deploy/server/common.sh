@@ -53,6 +53,13 @@ compose_program() {
   fi
 }
 
+compose_version() {
+  local program version
+  read -ra program <<<"$(compose_program)"
+  version=$("${program[@]}" version --short)
+  echo "${version#v}"
+}
+
 # The services of this host: all six, or the workers only where Redis is on another.
 services() {
   local chosen

@@ -3,16 +3,27 @@
 
 : "${root:?common.sh comes first}"
 
-# Asks Compose for what each service would be made with; before `differs`, and again when files or .env changed.
+# Asks Compose which containers are as they should be; before `differs`, and again when files or .env changed. v1 tells
+# the hash that a container of each service would have as its label. What v2 tells as that is another one for services with
+# an env_file; it can say what it would do.
 read_wanted() {
+  local others
+  others=$(services | tr ' ' '\n' | grep -vx redis | tr '\n' ' ')
   wanted=$(
     if [[ -d $root/releases/$(current_release) ]]; then
       # As it would be written into .env: a setting of Redis' may have changed since.
       LOVAGE_REDIS_CONFIG=$(redis_config_of "$(current_release)")
       export LOVAGE_REDIS_CONFIG
     fi
-    if [[ $(services) == *redis* ]]; then compose docker-compose.redis.yml config --hash '*'; fi
-    compose docker-compose.workers.yml config --hash '*'
+    if [[ $(compose_version) == 1.* ]]; then
+      echo hashes
+      if [[ " $(services) " == *" redis "* ]]; then compose docker-compose.redis.yml config --hash '*'; fi
+      compose docker-compose.workers.yml config --hash '*'
+    else
+      if [[ " $(services) " == *" redis "* ]]; then compose docker-compose.redis.yml up -d --dry-run redis 2>&1; fi
+      # shellcheck disable=SC2086 # a word a service
+      compose docker-compose.workers.yml up -d --no-build --dry-run $others 2>&1
+    fi
   )
 }
 
@@ -20,6 +31,10 @@ read_wanted() {
 differs() {
   local service=$1 hash image
   is_running "$service" || return 0
+  if [[ $wanted != hashes* ]]; then
+    ! grep -qE "Container lovage-$service +Running" <<<"$wanted"
+    return
+  fi
   hash=$(awk -v service="$service" '$1 == service { print $2 }' <<<"$wanted")
   [[ $(inspect "$service" '{{index .Config.Labels "com.docker.compose.config-hash"}}') == "$hash" ]] || return 0
   # A base image that was pulled anew makes another image of the same name.

@@ -5,7 +5,15 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { copyOfCheckout } from "./support/checkout-copy.ts";
 import { type CommandResult, run, succeeds } from "./support/command.ts";
-import { deploy, identities, script, secretNames, secretOf, setOnServer } from "./support/deployed.ts";
+import {
+  deploy,
+  identities,
+  killOperation,
+  script,
+  secretNames,
+  secretOf,
+  setOnServer,
+} from "./support/deployed.ts";
 import { boot, onLaptop, onServer, powerCut, startOnLaptop } from "./support/lab.ts";
 import { addLedger, readLedger } from "./support/ledger.ts";
 import { startLoad } from "./support/load.ts";
@@ -57,13 +65,10 @@ async function volume(): Promise<string[]> {
   return stdout.split("\n");
 }
 
-/**
- * Kills the restore on the server the moment that its log says so; to be called before it is started. The pattern is one
- * that does not fit the command that has it.
- */
+/** Kills the restore on the server the moment that its log says so; to be called before it is started. */
 function killAt(text: string): Promise<CommandResult> {
   const wait = `touch /run/mark; logs() { find /home/wizardsofts/lovage/logs -name '*.log' -newer /run/mark; }
-    until grep -qs '${text}' $(logs) /dev/null; do sleep 0.02; done; pkill -KILL -f "[d]eploy/server/restore.sh"`;
+    until grep -qs '${text}' $(logs) /dev/null; do sleep 0.02; done; ${killOperation}`;
   return onServer("sh", ["-c", wait], { timeoutMs: 120_000 });
 }
 

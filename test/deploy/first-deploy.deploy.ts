@@ -5,11 +5,14 @@ import { containers } from "./support/containers.ts";
 import {
   deploy,
   identities,
+  logIn,
   script,
   secretNames,
   secretOf,
   services,
   setOnServer,
+  visit,
+  visitLoggedIn,
 } from "./support/deployed.ts";
 import { newDisk, onLaptop, onServer } from "./support/lab.ts";
 import { type LabRay, startLabRay } from "./support/ray.ts";
@@ -129,34 +132,12 @@ test("Redis refuses whoever has no password, and lets each of its users do no mo
 });
 
 test("the dashboard lets in from the laptop who knows the password, and nobody else", async () => {
-  const url = "http://10.0.0.84:5555";
-  const curl = async (...args: string[]) =>
-    (
-      await succeeds(
-        onLaptop("curl", [
-          "-s",
-          "-H",
-          "accept: text/html",
-          "-o",
-          "/dev/null",
-          "-w",
-          "%{http_code} %{redirect_url}",
-          ...args,
-        ]),
-      )
-    ).stdout;
-  expect(await curl(`${url}/`)).toMatch(/^30\d http:\/\/10\.0\.0\.84:5555\/login/);
-  expect(await curl(`${url}/api/v1/queues`)).toMatch(/^401/);
-  // A person's way: the form, its token, and the password typed into it; here from standard input, not an argument.
-  const logIn = `set -e; jar=$(mktemp)
-    token=$(curl -s -H "accept: text/html" -c $jar ${url}/login | grep -o 'name="_csrf" value="[^"]*"' | cut -d'"' -f4)
-    curl -s -o /dev/null -b $jar -c $jar --data-urlencode "_csrf=$token" --data-urlencode name=admin \\
-      --data-urlencode password@- ${url}/login
-    curl -s -H "accept: text/html" -o /dev/null -w "%{http_code}" -b $jar ${url}/`;
-  const enter = async (password: string) =>
-    (await succeeds(onLaptop("bash", ["-c", logIn], { input: password }))).stdout;
-  expect(await enter("wrong password")).toMatch(/^30/);
-  expect(await enter(await secretOf("DASHBOARD_PASSWORD"))).toBe("200");
+  expect(await visit("/")).toMatch(/^30\d http:\/\/10\.0\.0\.84:5555\/login/);
+  expect(await visit("/api/v1/queues")).toBe("401");
+  await logIn("wrong password");
+  expect(await visitLoggedIn("/")).toMatch(/^30/);
+  await logIn(await secretOf("DASHBOARD_PASSWORD"));
+  expect(await visitLoggedIn("/")).toBe("200");
 });
 
 test("a Ray job is run for the deployed ml worker, and its result comes back", async () => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { copyOfCheckout } from "./support/checkout-copy.ts";
 import { succeeds } from "./support/command.ts";
 import { containers } from "./support/containers.ts";
-import { deploy, identities, releaseOf, setOnServer } from "./support/deployed.ts";
+import { deploy, identities, killOperation, releaseOf, setOnServer } from "./support/deployed.ts";
 import { onServer } from "./support/lab.ts";
 import { addLedger, edit, touchSource } from "./support/ledger.ts";
 import { startLoad } from "./support/load.ts";
@@ -87,10 +87,7 @@ test("a deploy that is killed in the middle is mended by the next run", async ()
   await touchSource(folder, "killed in the middle");
   const first = deploy([], folder);
   await first.printed("draining");
-  // It and the shell that would have noted how it ended: nothing of it has a last word.
-  const kill =
-    'pid=$(sed "s/.*process //" /home/wizardsofts/lovage/deploy.lock); kill -KILL $(ps -o ppid= -p $pid) $pid';
-  await succeeds(onServer("sh", ["-c", kill]));
+  await succeeds(onServer("sh", ["-c", killOperation]));
   const cut = await first.done;
   expect(cut.code).not.toBe(0);
   expect(cut.stdout + cut.stderr).toContain("run the same command again");

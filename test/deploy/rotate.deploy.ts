@@ -1,10 +1,19 @@
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { copyOfCheckout } from "./support/checkout-copy.ts";
 import { type CommandResult, succeeds } from "./support/command.ts";
 import { containers } from "./support/containers.ts";
-import { deploy, identities, script, secretNames, secretOf, setOnServer } from "./support/deployed.ts";
-import { labFolder, onLaptop, onServer, startOnLaptop } from "./support/lab.ts";
+import {
+  deploy,
+  identities,
+  killOperation,
+  logIn,
+  script,
+  secretNames,
+  secretOf,
+  setOnServer,
+  visitLoggedIn,
+} from "./support/deployed.ts";
+import { onLaptop, onServer, startOnLaptop } from "./support/lab.ts";
 import { addLedger } from "./support/ledger.ts";
 import { startLoad } from "./support/load.ts";
 import { type LabRay, startLabRay } from "./support/ray.ts";
@@ -38,7 +47,7 @@ test("the workers' password changes under load, also when the change is killed: 
   const load = await startLoad(1);
   const killed = startOnLaptop("./scripts/rotate.sh", ["worker"]);
   await killed.printed("made a new REDIS_WORKER_PASSWORD");
-  await onServer("sh", ["-c", "pkill -KILL -f deploy/server/rotate.sh; true"]);
+  await succeeds(onServer("sh", ["-c", killOperation]));
   expect((await killed.done).code).not.toBe(0);
   const made = await secretOf("REDIS_WORKER_PASSWORD");
   expect(made).not.toBe(old);
@@ -98,38 +107,14 @@ test("the administrators' password changes twice, and the scripts are never shut
 });
 
 test("the dashboard's password changes, and whoever was logged in is not any more", async () => {
-  const url = "http://10.0.0.84:5555";
-  const jar = join(labFolder, "rotate-cookies");
-  const logIn = `set -e; rm -f ${jar}
-    token=$(curl -s -c ${jar} ${url}/login | grep -o 'name="_csrf" value="[^"]*"' | cut -d'"' -f4)
-    curl -s -o /dev/null -b ${jar} -c ${jar} --data-urlencode "_csrf=$token" --data-urlencode name=admin \\
-      --data-urlencode password@- ${url}/login`;
-  const look = async () =>
-    (
-      await succeeds(
-        onLaptop("curl", [
-          "-s",
-          "-H",
-          "accept: text/html",
-          "-o",
-          "/dev/null",
-          "-w",
-          "%{http_code}",
-          "-b",
-          jar,
-          `${url}/`,
-        ]),
-      )
-    ).stdout;
-  const enter = (password: string) => succeeds(onLaptop("bash", ["-c", logIn], { input: password }));
   const old = await secretOf("DASHBOARD_PASSWORD");
-  await enter(old);
-  expect(await look()).toBe("200");
+  await logIn(old);
+  expect(await visitLoggedIn("/")).toBe("200");
   const rotated = await succeeds(script("rotate.sh", ["dashboard"]));
   await isQuiet(rotated, old);
-  expect(await look()).toMatch(/^30/);
-  await enter(old);
-  expect(await look()).toMatch(/^30/);
-  await enter(await secretOf("DASHBOARD_PASSWORD"));
-  expect(await look()).toBe("200");
+  expect(await visitLoggedIn("/")).toMatch(/^30/);
+  await logIn(old);
+  expect(await visitLoggedIn("/")).toMatch(/^30/);
+  await logIn(await secretOf("DASHBOARD_PASSWORD"));
+  expect(await visitLoggedIn("/")).toBe("200");
 });

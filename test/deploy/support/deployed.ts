@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import {
   type CommandOptions,
   type CommandResult,
@@ -6,7 +7,7 @@ import {
   succeeds,
 } from "./command.ts";
 import { type Container, containers } from "./containers.ts";
-import { onLaptop, onServer, type Server, startOnLaptop } from "./lab.ts";
+import { labFolder, onLaptop, onServer, type Server, startOnLaptop } from "./lab.ts";
 
 export const services = ["dashboard", "redis", "scheduler", "worker-data", "worker-default", "worker-ml"];
 
@@ -40,6 +41,36 @@ export const secretNames = [
   "REDIS_CLIENT_PASSWORD",
   "DASHBOARD_PASSWORD",
 ];
+
+/**
+ * For a shell on the server: kills the operation that changes it, and the shell that would have noted how it ended.
+ * Nothing of it has a last word.
+ */
+export const killOperation =
+  'pid=$(sed "s/.*process //" /home/wizardsofts/lovage/deploy.lock); kill -KILL $(ps -o ppid= -p $pid) $pid';
+
+const dashboard = "http://10.0.0.84:5555";
+
+/** Logs in at the dashboard as a person does: by the form, its token, and the password; not by an argument. */
+export async function logIn(password: string): Promise<void> {
+  const cookies = join(labFolder, "cookies");
+  const form = `set -e; rm -f ${cookies}
+    token=$(curl -s -c ${cookies} ${dashboard}/login | grep -o 'name="_csrf" value="[^"]*"' | cut -d'"' -f4 || true)
+    curl -s -o /dev/null -b ${cookies} -c ${cookies} --data-urlencode "_csrf=$token" --data-urlencode name=admin \\
+      --data-urlencode password@- ${dashboard}/login`;
+  await succeeds(onLaptop("bash", ["-c", form], { input: password }));
+}
+
+/** How the dashboard answers a browser: 200 to who is logged in, else where it leads to. */
+export async function visit(path: string, ...more: string[]): Promise<string> {
+  const answer = ["-s", "-H", "accept: text/html", "-o", "/dev/null", "-w", "%{http_code} %{redirect_url}"];
+  return (await succeeds(onLaptop("curl", [...answer, ...more, `${dashboard}${path}`]))).stdout.trim();
+}
+
+/** The same for who logged in before. */
+export function visitLoggedIn(path: string): Promise<string> {
+  return visit(path, "-b", join(labFolder, "cookies"));
+}
 
 /** The containers by service, as something that two looks can be compared by. */
 export async function identities(): Promise<Record<string, string>> {
