@@ -3,21 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
-import { copyOfCheckout } from "./support/checkout-copy.ts";
 import { type CommandResult, run, succeeds } from "./support/command.ts";
-import {
-  deploy,
-  identities,
-  killOperation,
-  script,
-  secretNames,
-  secretOf,
-  setOnServer,
-} from "./support/deployed.ts";
+import { deploy, identities, killOperation, script, secretNames, secretOf } from "./support/deployed.ts";
 import { boot, onLaptop, onServer, powerCut, startOnLaptop } from "./support/lab.ts";
-import { addLedger, readLedger } from "./support/ledger.ts";
+import { readLedger } from "./support/ledger.ts";
+import { deployLedger } from "./support/ledger-release.ts";
 import { startLoad } from "./support/load.ts";
-import { type LabRay, startLabRay } from "./support/ray.ts";
+import type { LabRay } from "./support/ray.ts";
 
 const backups = "/home/wizardsofts/lovage/backups";
 const begun = Date.now().toString(36);
@@ -37,10 +29,7 @@ let undone: string;
 
 beforeAll(async () => {
   downloads = await mkdtemp(join(tmpdir(), "lovage-backup-"));
-  ray = await startLabRay();
-  await setOnServer("RAY_ADDRESS", ray.address);
-  folder = await copyOfCheckout("backup", addLedger);
-  await succeeds(deploy([], folder));
+  ({ ray, folder } = await deployLedger("backup"));
 });
 afterAll(async () => {
   await rm(downloads, { recursive: true, force: true });

@@ -1,22 +1,17 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
-import { copyOfCheckout } from "./support/checkout-copy.ts";
 import { succeeds } from "./support/command.ts";
 import { containers } from "./support/containers.ts";
-import { deploy, script, services, setOnServer } from "./support/deployed.ts";
+import { script, services } from "./support/deployed.ts";
 import { boot, powerCut } from "./support/lab.ts";
-import { addLedger } from "./support/ledger.ts";
+import { deployLedger } from "./support/ledger-release.ts";
 import { startLoad } from "./support/load.ts";
 import { type LabRay, startLabRay } from "./support/ray.ts";
 
 let ray: LabRay;
-let folder: string;
 
 beforeAll(async () => {
-  ray = await startLabRay();
-  await setOnServer("RAY_ADDRESS", ray.address);
-  folder = await copyOfCheckout("power-cut", addLedger);
-  await succeeds(deploy([], folder));
+  ({ ray } = await deployLedger("power-cut"));
 });
 afterAll(() => ray?.stop());
 

@@ -2,20 +2,18 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { copyOfCheckout } from "./support/checkout-copy.ts";
 import { succeeds } from "./support/command.ts";
 import { containers } from "./support/containers.ts";
-import { deploy, identities, killOperation, releaseOf, setOnServer } from "./support/deployed.ts";
+import { deploy, identities, killOperation, releaseOf } from "./support/deployed.ts";
 import { onServer } from "./support/lab.ts";
 import { addLedger, edit, touchSource } from "./support/ledger.ts";
+import { deployLedger } from "./support/ledger-release.ts";
 import { startLoad } from "./support/load.ts";
-import { type LabRay, startLabRay } from "./support/ray.ts";
+import type { LabRay } from "./support/ray.ts";
 
 let ray: LabRay;
 let folder: string;
 
 beforeAll(async () => {
-  ray = await startLabRay();
-  await setOnServer("RAY_ADDRESS", ray.address);
-  folder = await copyOfCheckout("redeploy", addLedger);
-  await succeeds(deploy([], folder));
+  ({ ray, folder } = await deployLedger("redeploy"));
 });
 afterAll(() => ray?.stop());
 

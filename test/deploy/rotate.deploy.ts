@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { copyOfCheckout } from "./support/checkout-copy.ts";
 import { type CommandResult, succeeds } from "./support/command.ts";
 import { containers } from "./support/containers.ts";
 import {
@@ -10,22 +9,18 @@ import {
   script,
   secretNames,
   secretOf,
-  setOnServer,
   visitLoggedIn,
 } from "./support/deployed.ts";
 import { onLaptop, onServer, startOnLaptop } from "./support/lab.ts";
-import { addLedger } from "./support/ledger.ts";
+import { deployLedger } from "./support/ledger-release.ts";
 import { startLoad } from "./support/load.ts";
-import { type LabRay, startLabRay } from "./support/ray.ts";
+import type { LabRay } from "./support/ray.ts";
 
 let ray: LabRay;
 let folder: string;
 
 beforeAll(async () => {
-  ray = await startLabRay();
-  await setOnServer("RAY_ADDRESS", ray.address);
-  folder = await copyOfCheckout("rotate", addLedger);
-  await succeeds(deploy([], folder));
+  ({ ray, folder } = await deployLedger("rotate"));
 });
 afterAll(() => ray?.stop());
 
