@@ -7,7 +7,7 @@ build_compose() {
   if [[ -x $cache/docker-compose-v2 ]]; then return; fi
   command -v go >/dev/null || fail "Compose v2 is built with go, which is not installed"
   mkdir -p "$cache"
-  exec 7>"$cache/.lock"
+  exec 7>"$cache/.compose.lock"
   flock 7
   if [[ ! -x $cache/docker-compose-v2 ]]; then step "building Compose $compose_version" compile_compose; fi
   exec 7>&-
