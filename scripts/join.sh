@@ -89,7 +89,7 @@ joined() { at_main certificates.sh joined.sh -- "$1 $(printf %q "$host")"; }
 # The program of a release that lies on the host, with whatever comes by standard input.
 join_program() {
   # shellcheck disable=SC2029 # the folder is named here
-  on "$host" "d=${LOVAGE_DIR:-lovage}; case \$d in /*) ;; *) d=\$HOME/\$d ;; esac; LOVAGE_DIR=\$d exec bash \"\$d/releases/$1/deploy/server/join.sh\" $2"
+  on "$host" "$there; LOVAGE_DIR=\$d exec bash \"\$d/releases/$1/deploy/server/join.sh\" $2"
 }
 
 require_connection "$main"
@@ -156,7 +156,7 @@ at_host certificates.sh check.sh settings.sh newcomer.sh -- "$would_be; run_chec
 if ! has_release "$host" "$fact_release"; then
   echo "Bringing release $fact_release from $main"
   # shellcheck disable=SC2029 # named here
-  on "$main" "d=${LOVAGE_DIR:-lovage}; case \$d in /*) ;; *) d=\$HOME/\$d ;; esac; tar -czf - -C \"\$d/releases/$fact_release\" ." </dev/null |
+  on "$main" "$there; tar -czf - -C \"\$d/releases/$fact_release\" ." </dev/null |
     receive_release "$host" "$fact_release"
 fi
 settings=""

@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # A release's files, on their way to a server. Sourced after remote.sh.
 
+: "${there:?remote.sh comes first}"
+
 # make_release FOLDER: the list of what is sent (files), its hashes (MANIFEST) and the id that comes of them ($release).
 make_release() {
   local sha256="shasum -a 256" file
@@ -24,7 +26,7 @@ has_release() {
 
 # receive_release HOST ID: takes a release as a compressed archive by standard input, whole or not at all.
 receive_release() {
-  on "$1" "umask 022; set -e; d=${LOVAGE_DIR:-lovage}; case \$d in /*) ;; *) d=\$HOME/\$d ;; esac
+  on "$1" "umask 022; set -e; $there
     mkdir -p \"\$d/releases\" && chmod 700 \"\$d\" && cd \"\$d/releases\" && rm -rf $2.part && mkdir $2.part &&
     tar -xzf - -C $2.part && cd $2.part && sha256sum --quiet --strict -c MANIFEST && chmod -R a+rX . && cd .. &&
     rm -rf $2 && mv $2.part $2" || complain "the release could not be sent whole" "run this again"

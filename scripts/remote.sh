@@ -6,6 +6,10 @@
 
 target=${LOVAGE_TARGET:-wizardsofts@10.0.0.84}
 
+# For a shell on the server: $d is the folder there.
+# shellcheck disable=SC2034 # for those who source this
+there="d=$(printf %q "${LOVAGE_DIR:-lovage}"); case \$d in /*) ;; *) d=\$HOME/\$d ;; esac"
+
 complain() {
   printf 'error: %s\n' "$1" >&2
   if [[ -n ${2:-} ]]; then printf '  %s\n' "$2" >&2; fi

@@ -55,7 +55,7 @@ if [[ $backup == */* ]]; then
     complain "$file is not what its checksum was made of: it is damaged, or was changed" "take another"
   fi
   echo "Sending $file"
-  place="d=${LOVAGE_DIR:-lovage}; case \$d in /*) ;; *) d=\$HOME/\$d ;; esac; cd \"\$d/backups\""
+  place="$there; cd \"\$d/backups\""
   on "$target" "umask 077; $place && if [ -e $backup ] && ! echo '$hash  $backup' | sha256sum --status -c; then
       echo 'error: another backup of that name is on the server' >&2; exit 1; fi
     cat >.$backup.part && echo '$hash  .$backup.part' | sha256sum --status -c &&

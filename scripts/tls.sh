@@ -95,7 +95,7 @@ case $operation in
       (umask 077 && cp "$certificate" "$work/certificate.pem" && cp "$key" "$work/key.pem" && cp "$ca" "$work/ca.pem")
       folder=tls/given-$$
       COPYFILE_DISABLE=1 tar -cf - -C "$work" certificate.pem key.pem ca.pem |
-        on "$target" "umask 077; set -e; d=${LOVAGE_DIR:-lovage}; case \$d in /*) ;; *) d=\$HOME/\$d ;; esac
+        on "$target" "umask 077; set -e; $there
           test -e \"\$d/.env\" && mkdir -p \"\$d/$folder\" && tar --no-same-permissions -xf - -C \"\$d/$folder\"" ||
         complain "the certificate could not be sent" "was Lovage deployed there? ./scripts/status.sh"
       arguments="--given \"\$root/$folder\""

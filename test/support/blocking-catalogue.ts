@@ -15,7 +15,7 @@ const block = defineTask({
   },
 });
 
-const nap = defineTask({
+export const nap = defineTask({
   name: "test.nap",
   queue: "default",
   input: z.strictObject({ seconds: z.number() }),
