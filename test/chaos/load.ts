@@ -49,6 +49,12 @@ export interface Load {
 /** More calls that wait for an answer would tell nothing more, while Redis is away. */
 const atOnce = 200;
 
+/** Waiting jobs beyond which no further calls are made. */
+const fullBacklog = 300;
+
+/** Milliseconds between two looks at the backlog. */
+const lookInterval = 500;
+
 /**
  * A steady load, whose calls the seed decides.
  * @param backlog how many jobs wait: with too many it stands still, or a slow machine would only pile them up
@@ -113,6 +119,17 @@ export function startLoad(
     void made.finally(() => pending.delete(made));
   }
 
+  let waiting = 0;
+  // Where the look is not answered, the last known number stands.
+  const looking = setInterval(() => {
+    backlog().then(
+      (count) => {
+        waiting = count;
+      },
+      () => {},
+    );
+  }, lookInterval);
+
   const running = (async () => {
     let due = 0;
     for (let last = performance.now(); !over.signal.aborted; ) {
@@ -120,6 +137,7 @@ export function startLoad(
       const now = performance.now();
       due = Math.min(due + ((now - last) * perSecond) / 1000, atOnce - pending.size);
       last = now;
+      if (waiting > fullBacklog) due = 0;
       for (; due >= 1; due -= 1) begin();
     }
     await Promise.all(pending);
@@ -131,6 +149,7 @@ export function startLoad(
     refusals,
     stop() {
       over.abort();
+      clearInterval(looking);
       return running;
     },
   };
