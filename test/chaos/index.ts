@@ -1,5 +1,22 @@
 import type { Fault } from "./fault.ts";
+import { rayAgentErrors } from "./faults/ray-agent-errors.ts";
+import { rayDriverKilled } from "./faults/ray-driver-killed.ts";
+import { rayFalseFailed } from "./faults/ray-false-failed.ts";
+import { rayHeadReplaced } from "./faults/ray-head-replaced.ts";
+import { rayLogSocketDies } from "./faults/ray-log-socket-dies.ts";
+import { rayNodeKilled } from "./faults/ray-node-killed.ts";
+import { rayStuckPending } from "./faults/ray-stuck-pending.ts";
 import { workerKilled } from "./faults/worker-killed.ts";
 
 /** All faults, in the order in which they are run. */
-export const faults: readonly Fault[] = [workerKilled];
+export const faults: readonly Fault[] = [
+  workerKilled,
+  rayAgentErrors,
+  rayDriverKilled,
+  rayLogSocketDies,
+  rayFalseFailed,
+  rayStuckPending,
+  rayNodeKilled,
+  // Last of those on Ray: they share one, and it makes a new one of it.
+  rayHeadReplaced,
+];
