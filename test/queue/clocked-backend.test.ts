@@ -88,5 +88,5 @@ test("a worker whose clock is ahead does not spin while a job waits for its time
   const before = await scripts();
   await add("soon", 1000, Date.now() - hour);
   await eventually("the next one has begun", () => began.includes("soon"), 10_000);
-  expect((await scripts()) - before).toBeLessThan(50);
+  expect((await scripts()) - before).toBeLessThan(15);
 });
