@@ -1,5 +1,6 @@
 import type { Fault } from "./fault.ts";
 import { clockMoved } from "./faults/clock-moved.ts";
+import { dashboardKilled } from "./faults/dashboard-killed.ts";
 import { rayAgentErrors } from "./faults/ray-agent-errors.ts";
 import { rayDriverKilled } from "./faults/ray-driver-killed.ts";
 import { rayFalseFailed } from "./faults/ray-false-failed.ts";
@@ -15,6 +16,7 @@ export const faults: readonly Fault[] = [
   workerKilled,
   schedulersKilled,
   clockMoved,
+  dashboardKilled,
   rayAgentErrors,
   rayDriverKilled,
   rayLogSocketDies,
