@@ -1,9 +1,12 @@
 import type { Fault } from "./fault.ts";
+import { connectionResets } from "./faults/connection-resets.ts";
+import { deployInTheMiddle } from "./faults/deploy-in-the-middle.ts";
 import { diskFull } from "./faults/disk-full.ts";
 import { eventLoopBlocked } from "./faults/event-loop-blocked.ts";
 import { redisFull } from "./faults/redis-full.ts";
 import { redisKilled, redisKilledConfirmed } from "./faults/redis-killed.ts";
 import { redisPaused } from "./faults/redis-paused.ts";
+import { slowLossyLink } from "./faults/slow-lossy-link.ts";
 import { workerFrozen } from "./faults/worker-frozen.ts";
 import { workerKilled } from "./faults/worker-killed.ts";
 
@@ -15,6 +18,9 @@ export const faults: readonly Fault[] = [
   redisKilled,
   redisKilledConfirmed,
   redisPaused,
+  connectionResets,
+  slowLossyLink,
   redisFull,
   diskFull,
+  deployInTheMiddle,
 ];
