@@ -3,6 +3,7 @@ import { connectionResets } from "./faults/connection-resets.ts";
 import { deployInTheMiddle } from "./faults/deploy-in-the-middle.ts";
 import { diskFull } from "./faults/disk-full.ts";
 import { eventLoopBlocked } from "./faults/event-loop-blocked.ts";
+import { memory } from "./faults/memory.ts";
 import { redisFull } from "./faults/redis-full.ts";
 import { redisKilled, redisKilledConfirmed } from "./faults/redis-killed.ts";
 import { redisPaused } from "./faults/redis-paused.ts";
@@ -23,4 +24,5 @@ export const faults: readonly Fault[] = [
   redisFull,
   diskFull,
   deployInTheMiddle,
+  memory,
 ];

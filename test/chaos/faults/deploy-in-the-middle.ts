@@ -6,7 +6,8 @@ import { openWorld } from "../world.ts";
 /** A deploy of new workers while the old ones drain, with Redis gone before, during and after. */
 export const deployInTheMiddle: Fault = {
   name: "deploy-in-the-middle",
-  title: "A deploy (old workers drain while new ones start) with Redis paused, killed and restarted around it",
+  title:
+    "A deploy (old workers drain while new ones start) with Redis paused, killed and restarted around it",
   promise: "once",
   rounds: { quick: 1, long: 20 },
   async run(round) {
@@ -34,7 +35,8 @@ export const deployInTheMiddle: Fault = {
         world.redis.resume();
         await Promise.all([started, drained]);
         const unclean = old.filter(({ process }) => process.exitCode !== 0);
-        if (unclean.length > 0) throw new Error(`a worker did not drain: ${unclean[0]?.output().slice(-2000)}`);
+        if (unclean.length > 0)
+          throw new Error(`a worker did not drain: ${unclean[0]?.output().slice(-2000)}`);
         await restart();
         round.say(`deployed ${deploy} of ${deploys}`);
       }
