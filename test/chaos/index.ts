@@ -6,6 +6,7 @@ import { deployInTheMiddle } from "./faults/deploy-in-the-middle.ts";
 import { deployUnderFaults } from "./faults/deploy-under-faults.ts";
 import { diskFull } from "./faults/disk-full.ts";
 import { eventLoopBlocked } from "./faults/event-loop-blocked.ts";
+import { memory } from "./faults/memory.ts";
 import { rayAgentErrors } from "./faults/ray-agent-errors.ts";
 import { rayDriverKilled } from "./faults/ray-driver-killed.ts";
 import { rayFalseFailed } from "./faults/ray-false-failed.ts";
@@ -34,6 +35,7 @@ export const faults: readonly Fault[] = [
   redisFull,
   diskFull,
   deployInTheMiddle,
+  memory,
   schedulersKilled,
   clockMoved,
   dashboardKilled,
