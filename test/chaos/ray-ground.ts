@@ -54,6 +54,10 @@ export function sharedRay(say: (text: string) => void): Promise<SharedRay> {
       },
     };
   })();
+  // On a busy machine Ray may need a second try: the next round's.
+  shared.catch(() => {
+    shared = undefined;
+  });
   return shared;
 }
 
