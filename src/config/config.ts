@@ -5,7 +5,14 @@ import { LovageError } from "../core/errors.ts";
 import { suggestion } from "../core/suggestion.ts";
 import { deploymentVariables } from "./deployment-variables.ts";
 import type { EnvironmentSource } from "./environment.ts";
-import { type Values, type Variable, type VariableName, variables } from "./variables.ts";
+import {
+  clusterVariables,
+  type Values,
+  type Variable,
+  type VariableName,
+  variableOf,
+  variables,
+} from "./variables.ts";
 
 /** All settings of a process. Frozen; made once, at the start. */
 export interface Config {
@@ -42,6 +49,13 @@ export interface Config {
     readonly pip: readonly string[] | undefined;
     readonly expectedNodes: number;
     readonly expectedCpus: number;
+    /** The clusters besides the first, which is called default. */
+    readonly clusters: readonly RayClusterConfig[];
+    readonly breaker: {
+      readonly failures: number;
+      /** Milliseconds. */
+      readonly probe: number;
+    };
   };
   readonly folders: {
     /** As the Ray nodes see them. */
@@ -103,33 +117,51 @@ export interface Config {
   };
 }
 
+/** A Ray cluster besides the first. */
+export interface RayClusterConfig {
+  readonly name: string;
+  readonly address: string;
+  readonly token: string | undefined;
+  /** PEM text. */
+  readonly ca: string | undefined;
+  readonly pip: readonly string[] | undefined;
+  readonly expectedNodes: number;
+  readonly expectedCpus: number;
+  /** As its nodes see them. */
+  readonly datasets: string;
+  readonly models: string;
+}
+
 /**
  * Reads the configuration from its sources, the strongest first.
  * @throws LovageError `CONFIG_INVALID`, whose message lists every fault at once and shows no secret
  */
 export function loadConfig(sources: readonly EnvironmentSource[]): Config {
-  const faults = sources.flatMap(misspelt);
+  const ofClusters = clustersOf(sources).flatMap(({ name }) =>
+    clusterVariables.map((variable) => variableOf(variable, name)),
+  );
+  const faults = sources.flatMap((source) => misspelt(source, ofClusters));
   const values = {} as Record<string, unknown>;
-  for (const [name, variable] of Object.entries(variables) as [VariableName, Variable<unknown>][]) {
+  const read = (name: string, variable: Variable<unknown>, fallback = variable.fallback): unknown => {
     // An empty variable counts as absent, as in Compose files that pass `${X:-}` through.
     const source = sources.find((candidate) => (candidate.variables[name] ?? "") !== "");
-    const text = source?.variables[name] ?? variable.fallback;
+    const text = source?.variables[name] ?? fallback;
     try {
-      values[name] = variable.read(text);
+      return variable.read(text);
     } catch (error) {
       const shown = variable.secret ? "(its value is secret)" : JSON.stringify(text);
       faults.push(`${name} ${(error as Error).message}: ${shown}, from ${source?.name ?? "its default"}`);
+      return undefined;
     }
-  }
-  const readFile = (
-    name: "REDIS_CA_FILE" | "LOVAGE_CA_FILE" | "RAY_CA_FILE" | "RAY_PIP_FILE" | "DASHBOARD_USERS_FILE",
-  ) => {
-    const path = values[name];
+  };
+  for (const [name, variable] of Object.entries(variables) as [VariableName, Variable<unknown>][])
+    values[name] = read(name, variable);
+  const readFile = (name: string, path = values[name]) => {
     if (typeof path !== "string") return undefined;
     try {
       const text = readFileSync(path, "utf8");
       // What holds no certificate would be taken for an authority that signed nothing.
-      if (name.endsWith("_CA_FILE") && !isCertificate(text))
+      if (name.includes("_CA_FILE") && !isCertificate(text))
         faults.push(`${name} holds no certificate in PEM: ${path}`);
       return text;
     } catch (error) {
@@ -144,6 +176,22 @@ export function loadConfig(sources: readonly EnvironmentSource[]): Config {
     pip: readFile("RAY_PIP_FILE"),
     users: readFile("DASHBOARD_USERS_FILE"),
   };
+  const clusters = clustersOf(sources).map((cluster): RayClusterConfig => {
+    const own = (name: (typeof clusterVariables)[number], fallback: string) =>
+      read(variableOf(name, cluster.name), variables[name], fallback);
+    const file = (name: "RAY_CA_FILE" | "RAY_PIP_FILE") =>
+      readFile(variableOf(name, cluster.name), own(name, ""));
+    return {
+      ...cluster,
+      token: own("RAY_AUTH_TOKEN", "") as string | undefined,
+      ca: file("RAY_CA_FILE"),
+      pip: requirements(file("RAY_PIP_FILE")),
+      expectedNodes: own("RAY_EXPECTED_NODES", "1") as number,
+      expectedCpus: own("RAY_EXPECTED_CPUS", "1") as number,
+      datasets: own("DATASETS_DIR", String(values["DATASETS_DIR"])) as string,
+      models: own("MODELS_DIR", String(values["MODELS_DIR"])) as string,
+    };
+  });
   if ((values["LOVAGE_URL"] === undefined) !== (values["LOVAGE_API_KEY"] === undefined))
     faults.push("LOVAGE_URL and LOVAGE_API_KEY belong together: set both, or neither to use Redis");
   if ((values["DASHBOARD_TLS_CERT_FILE"] === undefined) !== (values["DASHBOARD_TLS_KEY_FILE"] === undefined))
@@ -161,7 +209,22 @@ export function loadConfig(sources: readonly EnvironmentSource[]): Config {
       },
     );
   }
-  return deepFreeze(assemble(values as unknown as Values, files));
+  return deepFreeze(assemble(values as unknown as Values, files, clusters));
+}
+
+/** The further clusters; none where the list itself is at fault, which is told elsewhere. */
+function clustersOf(sources: readonly EnvironmentSource[]): Values["RAY_CLUSTERS"] {
+  const { RAY_CLUSTERS } = variables;
+  const text = sources.map((source) => source.variables["RAY_CLUSTERS"] ?? "").find((each) => each !== "");
+  try {
+    return RAY_CLUSTERS.read(text ?? "");
+  } catch {
+    return [];
+  }
+}
+
+function requirements(text: string | undefined): string[] | undefined {
+  return text?.split("\n").filter((line) => /^[^#\s]/.test(line));
 }
 
 function isCertificate(text: string): boolean {
@@ -177,8 +240,8 @@ function isCertificate(text: string): boolean {
  * environment holds other programs' variables (Ray alone has hundreds), so there only a near miss counts. What only Compose
  * and the deploying scripts read stands in the same file.
  */
-function misspelt(source: EnvironmentSource): string[] {
-  const known = [...Object.keys(variables), ...Object.keys(deploymentVariables)];
+function misspelt(source: EnvironmentSource, ofClusters: readonly string[]): string[] {
+  const known = [...Object.keys(variables), ...ofClusters, ...Object.keys(deploymentVariables)];
   const families = new Set(known.map((name) => name.slice(0, name.indexOf("_") + 1)));
   // Compose reads many more of that name from the same file.
   families.delete("COMPOSE_");
@@ -203,7 +266,7 @@ interface Files {
   users: string | undefined;
 }
 
-function assemble(values: Values, files: Files): Config {
+function assemble(values: Values, files: Files, clusters: readonly RayClusterConfig[]): Config {
   const { DASHBOARD_TLS_CERT_FILE: certFile, DASHBOARD_TLS_KEY_FILE: keyFile } = values;
   return {
     redis: {
@@ -232,9 +295,11 @@ function assemble(values: Values, files: Files): Config {
         submit: values.RAY_SUBMIT_TIMEOUT,
       },
       unavailableTimeout: values.RAY_UNAVAILABLE_TIMEOUT,
-      pip: files.pip?.split("\n").filter((line) => /^[^#\s]/.test(line)),
+      pip: requirements(files.pip),
       expectedNodes: values.RAY_EXPECTED_NODES,
       expectedCpus: values.RAY_EXPECTED_CPUS,
+      clusters,
+      breaker: { failures: values.RAY_BREAKER_FAILURES, probe: values.RAY_BREAKER_PROBE },
     },
     folders: {
       datasets: values.DATASETS_DIR,

@@ -1,4 +1,4 @@
-export { type Config, loadConfig } from "./config.ts";
+export { type Config, loadConfig, type RayClusterConfig } from "./config.ts";
 export { type DeploymentVariable, deploymentVariables } from "./deployment-variables.ts";
 export { type EnvironmentSource, environmentSources } from "./environment.ts";
 export { publicConfig } from "./public-config.ts";

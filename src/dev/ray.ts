@@ -11,7 +11,7 @@ import { rayTempDir, removeOldSessions } from "./ray-temp-dir.ts";
 export interface RayOptions {
   /** The Python that has Ray. Default: the one in the project's `.venv`. */
   python?: string;
-  /** CPUs of each node, or one number for all. Default 2. */
+  /** CPUs of each node, the head's first, or one number for all. Default 2. */
   cpus?: number | readonly number[];
   /** As many nodes are started as have ports here. */
   ports: RayPorts;
@@ -21,9 +21,9 @@ export interface RayOptions {
   token?: string | undefined;
   /** What the nodes, and so the programs on them, inherit: `rayEnvironment` says what is left out and added. */
   env: Readonly<Record<string, string | undefined>>;
-  /** Shared memory of each node in bytes. Default 200 MB. */
+  /** Shared memory of each node in bytes. Default 200 MB, and 80 MB from four nodes on. */
   objectStoreBytes?: number;
-  /** How long the whole start may take, in ms. Default 60 s, and 15 s more for each further node. */
+  /** How long the whole start may take, in ms. Default 120 s, and 15 s more for each further node. */
   startDeadlineMs?: number;
   /** Ends a start that is under way. */
   signal?: AbortSignal;
@@ -97,21 +97,21 @@ export async function startRay(options: RayOptions): Promise<LocalRay> {
 }
 
 async function startNodes(options: RayOptions, address: string): Promise<LoggedGroup[]> {
-  const { ports, token, cpus = 2, tempDir, onEvent = () => undefined } = options;
+  const { ports, token, tempDir, onEvent = () => undefined } = options;
   const python = resolve(options.python ?? join(import.meta.dirname, "../../.venv/bin/python"));
   const settings = options.portSettings ?? { dashboard: "the dashboard port", others: "the base port" };
   await requirePorts(neededRayPorts(ports, settings));
 
   const started = Date.now();
   const seconds = () => `${((Date.now() - started) / 1000).toFixed(1)} s`;
-  const deadline = started + (options.startDeadlineMs ?? 60_000 + 15_000 * (ports.nodes.length - 1));
+  const deadline = started + (options.startDeadlineMs ?? 120_000 + 15_000 * (ports.nodes.length - 1));
   const groups: LoggedGroup[] = [];
   const dead: { group: LoggedGroup; how: string; node: number }[] = [];
 
   const launch = async (index: number) => {
     const node = ports.nodes[index];
     if (node === undefined) throw new TypeError(`Ray node ${index + 1} has no ports`);
-    const ownCpus = typeof cpus === "number" ? cpus : (cpus[index] ?? 2);
+    const ownCpus = cpusOf(options.cpus, index);
     // Two nodes that start at once in one folder choose the same socket names, and one of them never comes up.
     const nodeDir = index === 0 ? tempDir : join(tempDir, String(index + 1));
     await removeOldSessions(nodeDir);
@@ -124,7 +124,7 @@ async function startNodes(options: RayOptions, address: string): Promise<LoggedG
         head: index === 0,
         cpus: ownCpus,
         tempDir: nodeDir,
-        objectStoreBytes: options.objectStoreBytes ?? 200_000_000,
+        objectStoreBytes: options.objectStoreBytes ?? (ports.nodes.length < 4 ? 200_000_000 : 80_000_000),
       }),
       env: rayEnvironment(options.env, python, token),
       logFile: join(tempDir, `node-${index + 1}.log`),
@@ -191,6 +191,13 @@ async function startNodes(options: RayOptions, address: string): Promise<LoggedG
       if (!group.told) options.onExit?.(`node ${index + 1} ended (${how})`);
     });
   }
-  onEvent(`ready (${seconds()})`);
+  const all = ports.nodes.reduce((sum, _, index) => sum + cpusOf(options.cpus, index), 0);
+  const size = ports.nodes.length === 1 ? "" : `: ${ports.nodes.length} nodes, ${all} CPUs`;
+  onEvent(`ready (${seconds()})${size}`);
   return groups;
+}
+
+/** CPUs of a node, counted from 0. */
+export function cpusOf(cpus: number | readonly number[] = 2, index: number): number {
+  return typeof cpus === "number" ? cpus : (cpus[index] ?? 2);
 }

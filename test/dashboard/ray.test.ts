@@ -2,11 +2,12 @@ import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { createClusterDoor } from "../../src/bin/cluster-door.ts";
 import type { ClusterDoor, RayJobRow } from "../../src/core/cluster.ts";
 import { createRayClient, type RayClient } from "../../src/ray-client-http/index.ts";
-import { createDashboardWorld, type DashboardWorld } from "../support/dashboard-world.ts";
+import { createDashboardWorld, type DashboardWorld, oneCluster } from "../support/dashboard-world.ts";
 import { silence, startScriptedRay } from "../support/scripted-ray-server.ts";
 import { eventually } from "../support/world.ts";
 
 const row: RayJobRow = {
+  cluster: "default",
   submissionId: "lovage:ml:job-1:00000000:a1",
   status: "RUNNING",
   entrypoint: "python train.py",
@@ -33,6 +34,7 @@ function scriptedCluster(changes: Partial<ClusterDoor> = {}): ClusterDoor & { lo
   };
   const cluster = {
     looks: 0,
+    clusters: [oneCluster],
     nodes: async () => [
       node,
       { ...node, id: "b".repeat(56), address: "10.0.0.2", alive: false, head: false, cpusUsed: null },
@@ -127,7 +129,7 @@ test("a cluster that is silent holds up no page: it says so later by itself, wit
     silent.on("GET", path, silence);
   const ray = createRayClient({ address: silent.url });
   try {
-    await withCluster(createClusterDoor(ray), async (world) => {
+    await withCluster(createClusterDoor([oneCluster], { default: ray }), async (world) => {
       const viewer = await world.login("viewer");
       const first = await viewer.fetch("/ray");
       expect([first.status, await first.text()]).toEqual([
@@ -190,7 +192,9 @@ let ray: RayClient;
 let real: DashboardWorld;
 beforeAll(async () => {
   ray = createRayClient({ address: inject("rayAddress") });
-  real = await createDashboardWorld({ dashboard: { cluster: createClusterDoor(ray) } });
+  real = await createDashboardWorld({
+    dashboard: { cluster: createClusterDoor([oneCluster], { default: ray }) },
+  });
 });
 afterAll(async () => {
   await real?.close();

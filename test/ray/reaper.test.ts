@@ -13,7 +13,7 @@ afterEach(() => {
 function createReaping() {
   const cluster = createScriptedCluster();
   const { stops, stopping, logger } = createScriptedHost();
-  return { cluster, stopping, reaper: createReaper({ client: cluster.client, stops, logger }) };
+  return { cluster, stopping, reaper: createReaper({ clients: { default: cluster.client }, stops, logger }) };
 }
 
 test("a Ray job that the cluster does not know yet is looked for, and stopped when it appears", async () => {
