@@ -1,4 +1,5 @@
 import { expect, test, vi } from "vitest";
+import type { WorkerView } from "../../src/client/index.ts";
 import { LovageError } from "../../src/core/errors.ts";
 import { RayError } from "../../src/ray-client-http/index.ts";
 import { documentOf, jobId, lovage, type Script } from "./scripted-doors.ts";
@@ -384,14 +385,12 @@ test("ray clusters: each with its state, and the workers that take it for down",
   ];
   const openCluster = () => ({ clusters, nodes, rayJobs: async () => [], close: async () => {} });
   const worker = { state: "alive", rayClusters: { default: "closed", gpu: "open" } };
-  const script = {
-    inspect: {
-      workers: [
-        { ...worker, name: "ml" },
-        { name: "old", state: "alive" },
-      ],
-    },
-  };
+  const workers = async () =>
+    [
+      { ...worker, name: "ml" },
+      { name: "old", state: "alive" },
+    ] as unknown as WorkerView[];
+  const script = { inspect: { workers } };
   const { stdout } = await lovage(["ray", "clusters"], { openCluster, script });
   expect(stdout).toMatch(/^default +http:\/\/ray +up +1 of 2 +1 of 4 +nobody$/m);
   expect(stdout).toMatch(/^gpu +http:\/\/ray +RAY_UNAVAILABLE +- +- +ml$/m);
