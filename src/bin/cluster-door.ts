@@ -11,11 +11,19 @@ import { closeRayClients, clustersOf, openRayClients } from "./ray.ts";
 export function openClusterDoor(config: Config): ClusterDoor {
   const clusters = clustersOf(config).map(({ name, address, expectedNodes, expectedCpus }) => ({
     name,
-    address,
+    address: withoutUser(address),
     expectedNodes,
     expectedCpus,
   }));
   return createClusterDoor(clusters, openRayClients(config));
+}
+
+/** An address as it may be shown. */
+function withoutUser(address: string): string {
+  const url = new URL(address);
+  url.username = "";
+  url.password = "";
+  return url.href.replace(/\/$/, "");
 }
 
 export function createClusterDoor(

@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { LovageError } from "../core/errors.ts";
-import { accepts, requirePorts } from "./ports.ts";
+import { requirePorts } from "./ports.ts";
 import { type LoggedGroup, startLoggedGroup } from "./process-group.ts";
 import { rayEnvironment, rayStartArguments } from "./ray-command.ts";
 import { neededRayPorts, type RayPorts } from "./ray-ports.ts";
@@ -123,7 +123,7 @@ async function startNodes(options: RayOptions, address: string): Promise<LoggedG
     // Two nodes that start at once in one folder choose the same socket names, and one of them never comes up.
     const nodeDir = index === 0 ? tempDir : join(tempDir, String(index + 1));
     await removeOldSessions(nodeDir);
-    onEvent(`starting ${index === 0 ? "the head" : `node ${index + 1}`} with ${ownCpus} CPUs`);
+    onEvent(`starting ${nameOf(index)} with ${ownCpus} CPUs`);
     const group = await startLoggedGroup({
       command: python,
       args: rayStartArguments({
@@ -156,12 +156,13 @@ async function startNodes(options: RayOptions, address: string): Promise<LoggedG
     for (let start = 1; ; start += 1) {
       mayEnd.set(index, undefined);
       const { node, group } = await launch(index);
-      await until(`node ${index + 1}`, async () => mayEnd.get(index) !== undefined || (await agentUp(node)));
+      await until(nameOf(index), async () => mayEnd.get(index) !== undefined || (await agentUp(node)));
       const how = mayEnd.get(index);
       mayEnd.delete(index);
       if (how === undefined) return;
-      if (start === mostStarts) throw await endedEarly(group, index + 1, how);
-      onEvent(`node ${index + 1} ended while it started (${how}); once more`);
+      const tooSlow = (await group.lastLines(40)).includes("timed out during startup");
+      if (!tooSlow || start === mostStarts) throw await endedEarly(group, index + 1, how);
+      onEvent(`${nameOf(index)} was too slow to start for Ray, and ended; once more`);
       // What it began outlives it for a moment, on the same ports.
       await group.end(0);
     }
@@ -193,18 +194,16 @@ async function startNodes(options: RayOptions, address: string): Promise<LoggedG
   };
 
   try {
-    const { node: head } = await launch(0);
-    await until("the control service", () => accepts(ports.gcs));
+    await startNode(0);
     const waiting = ports.nodes.map((_, index) => index).slice(1);
     const lane = async () => {
       for (let index = waiting.shift(); index !== undefined; index = waiting.shift()) {
         await startNode(index);
-        onEvent(`node ${index + 1} joined (${seconds()})`);
+        onEvent(`${nameOf(index)} joined (${seconds()})`);
       }
     };
     await Promise.all([
       until("the Jobs API", () => answers(`${address}/api/jobs/`, token)),
-      until("the head's agent", () => agentUp(head)),
       ...Array.from({ length: startsAtOnce }, lane),
     ]);
   } catch (error) {
@@ -220,6 +219,10 @@ async function startNodes(options: RayOptions, address: string): Promise<LoggedG
   const size = ports.nodes.length === 1 ? "" : `: ${ports.nodes.length} nodes, ${all} CPUs`;
   onEvent(`ready (${seconds()})${size}`);
   return groups;
+}
+
+function nameOf(index: number): string {
+  return index === 0 ? "the head" : `node ${index + 1}`;
 }
 
 /** CPUs of a node, counted from 0. */

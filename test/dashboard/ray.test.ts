@@ -218,6 +218,11 @@ test("on a real cluster: the Ray job of a job that runs, its log as it grows and
   expect(followed.join("\n")).not.toContain("progress");
   await job.result({ timeout: "60s" });
   expect((await linesOf()).filter((line) => expected.includes(line))).toEqual(expected);
-  expect(await (await viewer.fetch(path)).text()).toContain("state-succeeded");
-  expect(await (await viewer.fetch("/ray?show=all")).text()).toContain(`/jobs/ml/${job.id}`);
+  await eventually("the page says so", async () =>
+    (await (await viewer.fetch(path)).text()).includes("state-succeeded"),
+  );
+  // A page does not wait for a cluster that takes its time, and asks again.
+  await eventually("the list has it", async () =>
+    (await (await viewer.fetch("/ray?show=all")).text()).includes(`/jobs/ml/${job.id}`),
+  );
 });
