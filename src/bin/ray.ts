@@ -1,6 +1,8 @@
 import type { Config, RayClusterConfig } from "../config/index.ts";
 import { describeError, LovageError } from "../core/errors.ts";
 import { type Breaker, createBreaker } from "../ray/breaker.ts";
+import { createRayClusters, type RayClusters } from "../ray/clusters.ts";
+import type { RayParts } from "../ray/parts.ts";
 import type { ProgramPackage } from "../ray/program.ts";
 import { createRayClient, type RayClient } from "../ray-client-http/index.ts";
 import type { AnyTask } from "../task/catalogue.ts";
@@ -50,8 +52,46 @@ export function checkRayTasks(
   }
 }
 
+/** Each cluster as a worker runs Ray jobs on it. */
+export function openRayClusters({
+  config,
+  clients,
+  programs,
+  redisId,
+  logger,
+  trace,
+  observer,
+}: {
+  config: Config;
+  clients: Readonly<Record<string, RayClient>>;
+  programs: Readonly<Record<string, ProgramPackage>>;
+  redisId: string;
+  logger: TaskLogger;
+  trace: RayParts["trace"];
+  observer: RayParts["observer"];
+}): RayClusters {
+  const shared = {
+    world: config.redis.prefix,
+    redisId,
+    uriSchemes: config.folders.uriSchemes,
+    unavailableTimeout: config.ray.unavailableTimeout,
+  };
+  const clusters = clustersOf(config).map(({ name, datasets, models, pip }) => {
+    const client = clients[name] as RayClient;
+    const cluster = {
+      client,
+      programs: programs[name] as ProgramPackage,
+      breaker: openBreaker(name, client, config.ray.breaker, logger),
+      trace,
+      settings: { ...shared, datasetsDir: datasets, modelsDir: models, pip },
+    };
+    return [name, cluster] as const;
+  });
+  return createRayClusters(Object.fromEntries(clusters), observer);
+}
+
 /** A cluster's breaker, whose changes are logged. */
-export function openBreaker(
+function openBreaker(
   cluster: string,
   client: RayClient,
   { failures, probe }: Config["ray"]["breaker"],

@@ -8,10 +8,8 @@ import { letYoungGenerationGrow } from "../process/young-generation.ts";
 import { openBroker } from "../queue/broker.ts";
 import { readRedisId } from "../queue/redis-id.ts";
 import { createClusterOperations } from "../ray/cluster.ts";
-import { createRayClusters } from "../ray/clusters.ts";
-import { createProgramPackage, type ProgramPackage } from "../ray/program.ts";
+import { createProgramPackage } from "../ray/program.ts";
 import { createRayRunner } from "../ray/runner.ts";
-import type { RayClient } from "../ray-client-http/index.ts";
 import type { TaskLogger } from "../task/context.ts";
 import type { Catalogue, Dependencies, Hooks, QueueName, TaskSettings } from "../task/index.ts";
 import { defaultCluster } from "../task/ray-clusters.ts";
@@ -19,7 +17,7 @@ import { renderBanner } from "../worker/banner.ts";
 import type { WorkerObserver } from "../worker/observer.ts";
 import { cannotIsolate, createWorker } from "../worker/worker.ts";
 import { monitoringOf } from "./monitoring-of.ts";
-import { checkRayTasks, closeRayClients, clustersOf, openBreaker, openRayClients } from "./ray.ts";
+import { checkRayTasks, closeRayClients, clustersOf, openRayClients, openRayClusters } from "./ray.ts";
 import { tracingOf } from "./tracing-of.ts";
 import { startUnlessTold } from "./until-told.ts";
 import { version } from "./version.ts";
@@ -128,28 +126,15 @@ export async function runWorker(
   }
   const counted = monitoring?.countWork(catalogue, queueNames, () => worker.status().queues);
   const redisId = await readRedisId(broker);
-  const shared = {
-    world: config.redis.prefix,
+  const rayClusters = openRayClusters({
+    config,
+    clients,
+    programs,
     redisId,
-    uriSchemes: config.folders.uriSchemes,
-    unavailableTimeout: config.ray.unavailableTimeout,
-  };
-  const rayClusters = createRayClusters(
-    Object.fromEntries(
-      clustersOf(config).map(({ name, datasets, models, pip }) => {
-        const client = clients[name] as RayClient;
-        const cluster = {
-          client,
-          programs: programs[name] as ProgramPackage,
-          breaker: openBreaker(name, client, config.ray.breaker, logger),
-          trace: tracing?.active,
-          settings: { ...shared, datasetsDir: datasets, modelsDir: models, pip },
-        };
-        return [name, cluster];
-      }),
-    ),
-    counted?.ray,
-  );
+    logger,
+    trace: tracing?.active,
+    observer: counted?.ray,
+  });
   const rayRunner = createRayRunner(rayClusters);
   counted?.watchBreakers(rayRunner.clusters);
   const worker = createWorker({

@@ -6,13 +6,13 @@ import { suggestion } from "../core/suggestion.ts";
 import { deploymentVariables } from "./deployment-variables.ts";
 import type { EnvironmentSource } from "./environment.ts";
 import {
-  clusterVariables,
-  type Values,
-  type Variable,
-  type VariableName,
+  type RayClusterConfig,
+  readClusters,
+  requirements,
   variableOf,
-  variables,
-} from "./variables.ts";
+  variablesOfClusters,
+} from "./ray-clusters.ts";
+import { type Values, type Variable, type VariableName, variables } from "./variables.ts";
 
 /** All settings of a process. Frozen; made once, at the start. */
 export interface Config {
@@ -117,29 +117,12 @@ export interface Config {
   };
 }
 
-/** A Ray cluster besides the first. */
-export interface RayClusterConfig {
-  readonly name: string;
-  readonly address: string;
-  readonly token: string | undefined;
-  /** PEM text. */
-  readonly ca: string | undefined;
-  readonly pip: readonly string[] | undefined;
-  readonly expectedNodes: number;
-  readonly expectedCpus: number;
-  /** As its nodes see them. */
-  readonly datasets: string;
-  readonly models: string;
-}
-
 /**
  * Reads the configuration from its sources, the strongest first.
  * @throws LovageError `CONFIG_INVALID`, whose message lists every fault at once and shows no secret
  */
 export function loadConfig(sources: readonly EnvironmentSource[]): Config {
-  const ofClusters = clustersOf(sources).flatMap(({ name }) =>
-    clusterVariables.map((variable) => variableOf(variable, name)),
-  );
+  const ofClusters = variablesOfClusters(sources);
   const faults = sources.flatMap((source) => misspelt(source, ofClusters));
   const values = {} as Record<string, unknown>;
   const read = (name: string, variable: Variable<unknown>, fallback = variable.fallback): unknown => {
@@ -176,21 +159,10 @@ export function loadConfig(sources: readonly EnvironmentSource[]): Config {
     pip: readFile("RAY_PIP_FILE"),
     users: readFile("DASHBOARD_USERS_FILE"),
   };
-  const clusters = clustersOf(sources).map((cluster): RayClusterConfig => {
-    const own = (name: (typeof clusterVariables)[number], fallback: string) =>
-      read(variableOf(name, cluster.name), variables[name], fallback);
-    const file = (name: "RAY_CA_FILE" | "RAY_PIP_FILE") =>
-      readFile(variableOf(name, cluster.name), own(name, ""));
-    return {
-      ...cluster,
-      token: own("RAY_AUTH_TOKEN", "") as string | undefined,
-      ca: file("RAY_CA_FILE"),
-      pip: requirements(file("RAY_PIP_FILE")),
-      expectedNodes: own("RAY_EXPECTED_NODES", "1") as number,
-      expectedCpus: own("RAY_EXPECTED_CPUS", "1") as number,
-      datasets: own("DATASETS_DIR", String(values["DATASETS_DIR"])) as string,
-      models: own("MODELS_DIR", String(values["MODELS_DIR"])) as string,
-    };
+  const clusters = readClusters(sources, {
+    read: (name, cluster, fallback) => read(variableOf(name, cluster), variables[name], fallback),
+    readFile: (name, cluster, path) => readFile(variableOf(name, cluster), path),
+    folders: { datasets: String(values["DATASETS_DIR"]), models: String(values["MODELS_DIR"]) },
   });
   if ((values["LOVAGE_URL"] === undefined) !== (values["LOVAGE_API_KEY"] === undefined))
     faults.push("LOVAGE_URL and LOVAGE_API_KEY belong together: set both, or neither to use Redis");
@@ -210,21 +182,6 @@ export function loadConfig(sources: readonly EnvironmentSource[]): Config {
     );
   }
   return deepFreeze(assemble(values as unknown as Values, files, clusters));
-}
-
-/** The further clusters; none where the list itself is at fault, which is told elsewhere. */
-function clustersOf(sources: readonly EnvironmentSource[]): Values["RAY_CLUSTERS"] {
-  const { RAY_CLUSTERS } = variables;
-  const text = sources.map((source) => source.variables["RAY_CLUSTERS"] ?? "").find((each) => each !== "");
-  try {
-    return RAY_CLUSTERS.read(text ?? "");
-  } catch {
-    return [];
-  }
-}
-
-function requirements(text: string | undefined): string[] | undefined {
-  return text?.split("\n").filter((line) => /^[^#\s]/.test(line));
 }
 
 function isCertificate(text: string): boolean {

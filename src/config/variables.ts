@@ -313,21 +313,5 @@ export const variables = {
   ),
 };
 
-/** What each cluster of `RAY_CLUSTERS` may have of its own, with its name in capitals behind. */
-export const clusterVariables = [
-  "RAY_AUTH_TOKEN",
-  "RAY_CA_FILE",
-  "RAY_PIP_FILE",
-  "RAY_EXPECTED_NODES",
-  "RAY_EXPECTED_CPUS",
-  "DATASETS_DIR",
-  "MODELS_DIR",
-] as const satisfies (keyof typeof variables)[];
-
-/** The variable of a cluster's own. */
-export function variableOf(name: (typeof clusterVariables)[number], cluster: string): string {
-  return `${name}_${cluster.toUpperCase()}`;
-}
-
 export type VariableName = keyof typeof variables;
 export type Values = { [Name in VariableName]: ReturnType<(typeof variables)[Name]["read"]> };

@@ -22,13 +22,15 @@ class NodesUsed(Model):
 
 def note_node() -> None:
     """Called wherever work is done, in any process: the node that it runs on did some of it."""
-    # Without Ray, as in tests of parts, there are no nodes; what never loaded it does not load it for this.
-    if "ray" in sys.modules and sys.modules["ray"].is_initialized():
+    if _connected():
         _note_once()
 
 
 def nodes_used() -> NodesUsed:
     """In the program, once its work is done. Forgets what was noted."""
+    if not _connected():
+        # It did all of it itself.
+        return NodesUsed(used=1, of=1)
     import ray
     from ray.experimental.internal_kv import _internal_kv_del, _internal_kv_list
 
@@ -48,6 +50,11 @@ def _note_once() -> None:
     from ray.experimental.internal_kv import _internal_kv_put
 
     _internal_kv_put(_prefix() + ray.get_runtime_context().get_node_id().encode(), b"1")
+
+
+def _connected() -> bool:
+    # What never loaded Ray, as tests of parts do not, does not load it for this.
+    return "ray" in sys.modules and sys.modules["ray"].is_initialized()
 
 
 def _prefix() -> bytes:
