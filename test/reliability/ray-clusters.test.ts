@@ -19,14 +19,14 @@ beforeAll(async () => {
   onGpu = createRayClient({ address: gpu.address });
   onDefault = createRayClient({ address: inject("rayAddress") });
   world = await createWorld();
-}, 240_000);
+}, 300_000);
 afterEach(async () => {
   for (const worker of workers.splice(0)) await worker.stop();
 });
 afterAll(async () => {
-  await world.close();
-  await Promise.all([onGpu.close(), onDefault.close()]);
-  await gpu.stop();
+  await world?.close();
+  await Promise.all([onGpu?.close(), onDefault?.close()]);
+  await gpu?.stop();
 });
 
 async function startWorker(options: Parameters<World["worker"]>[0] = {}): Promise<RunningWorker> {
