@@ -92,6 +92,33 @@ test("nodes, their CPUs, and Ray jobs with the job that made them: those that ru
   });
 });
 
+test("of several clusters each has a page; a Ray job is found on whichever has it", async () => {
+  const two = [oneCluster, { ...oneCluster, name: "gpu" }];
+  const asked: (string | undefined)[] = [];
+  const base = scriptedCluster();
+  const cluster = {
+    ...base,
+    clusters: two,
+    async nodes({ cluster: name }: { cluster?: string | undefined } = {}) {
+      asked.push(name);
+      return base.nodes();
+    },
+    async rayJob(id: string, { cluster: name }: { cluster?: string | undefined } = {}) {
+      return name === "gpu" && id === row.submissionId ? { ...row, cluster: "gpu" } : null;
+    },
+  };
+  await withCluster(cluster, async (world) => {
+    const viewer = await world.login("viewer");
+    expect(await (await viewer.fetch("/ray")).text()).toContain('href="/ray?cluster=gpu"');
+    expect((await viewer.fetch("/ray?cluster=gpu")).status).toBe(200);
+    expect(asked).toEqual(["default", "gpu"]);
+    expect((await viewer.fetch("/ray?cluster=gpx")).status).toBe(422);
+    const page = await (await viewer.fetch(`/ray/${encodeURIComponent(row.submissionId)}`)).text();
+    expect(page).toContain(`/ray/${encodeURIComponent(row.submissionId)}/log?cluster=gpu`);
+    expect((await viewer.fetch("/ray/unknown")).status).toBe(404);
+  });
+});
+
 test("all who look share one look, and none happens when nobody looks", async () => {
   const cluster = scriptedCluster();
   await withCluster(cluster, async (world) => {
