@@ -17,7 +17,7 @@ test("the tasks spread over nine nodes, and come to what one node comes to", asy
   for (const { task, nodes } of nine) {
     expect(nodes.of, task).toBe(9);
     // Which of them Ray takes is its own affair; a task that stays on a few does not spread.
-    expect(nodes.used, task).toBeGreaterThanOrEqual(4);
+    expect(nodes.used, task).toBeGreaterThanOrEqual(3);
   }
   const one = await spreadOver(oneNode, folder, say);
   expect(one.map(({ nodes }) => nodes)).toEqual(one.map(() => ({ used: 1, of: 1 })));
