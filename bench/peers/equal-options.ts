@@ -1,6 +1,6 @@
 import type { JobsOptions, WorkerOptions } from "bullmq";
-import { loadConfig } from "../src/config/index.ts";
-import { encodeCall } from "../src/task/codec.ts";
+import { loadConfig } from "../../src/config/index.ts";
+import { encodeCall } from "../../src/task/codec.ts";
 
 /** What Lovage's worker gives BullMQ by default, for the raw worker to be given the same. */
 export function equalWorkerOptions(): Pick<
