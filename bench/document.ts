@@ -1,6 +1,5 @@
 import * as z from "zod";
 import { isMet, textOf } from "./goal.ts";
-import type { Missing } from "./peer.ts";
 import type { Readings, Shape } from "./shape.ts";
 import { median } from "./statistics.ts";
 
@@ -47,7 +46,7 @@ export const BenchDocument = z.object({
   /** Runs that broke off; their rounds have no figures. */
   faults: z.array(z.object({ shape: z.string(), peer: z.string(), round: z.number(), error: z.string() })),
 });
-export type BenchDocument = z.infer<typeof BenchDocument> & { missing: readonly Missing[] };
+export type BenchDocument = z.infer<typeof BenchDocument>;
 export type Fault = BenchDocument["faults"][number];
 
 /** A round's readings, by peer. */

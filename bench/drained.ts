@@ -21,17 +21,27 @@ export async function fill(client: Client, jobs: number): Promise<void> {
   if ((await client.bulk(jobs)) === undefined) await client.enqueue(jobs, 20);
 }
 
+export interface DrainOptions {
+  /** Milliseconds between two looks. Default 3. */
+  lookEvery?: number;
+  /** Called when all workers are up and none has a job yet. */
+  beforeRelease?: () => Promise<void>;
+}
+
 /** Lets workers of a peer drain the jobs that wait, so many, and stops them. */
 export async function drain(
   ground: Ground,
   peer: Pick<Peer, "hold" | "ended" | "failed" | "startWorker" | "title">,
   jobs: number,
   workers: readonly WorkerOptions[],
+  { lookEvery = 3, beforeRelease }: DrainOptions = {},
 ): Promise<Drained> {
   const release = await peer.hold(ground);
   const started = await Promise.all(workers.map((options) => peer.startWorker(ground, options)));
   try {
-    return await time(ground, peer, jobs, started, release);
+    await beforeRelease?.();
+    await release();
+    return await time(ground, peer, jobs, started, lookEvery);
   } finally {
     await Promise.all(started.map((worker) => worker.stop()));
   }
@@ -42,16 +52,15 @@ async function time(
   peer: Pick<Peer, "ended" | "failed" | "title">,
   jobs: number,
   workers: readonly Child[],
-  release: () => Promise<void>,
+  lookEvery: number,
 ): Promise<Drained> {
   const ofAll = (figure: (worker: Child) => number) =>
     workers.reduce((sum, worker) => sum + figure(worker), 0);
   const look = async () => ({ ended: await peer.ended(ground, jobs), at: performance.now() });
-  await release();
   let last = await look();
   let changed = last.at;
   const next = async () => {
-    await pause(3);
+    await pause(lookEvery);
     const { ended } = last;
     last = await look();
     if (last.ended !== ended) changed = last.at;

@@ -1,9 +1,6 @@
 import type { Child, ChildOptions } from "./child.ts";
 import type { Ground } from "./ground.ts";
 
-/** Those that a whole run compares. Variants of Lovage have names of their own in their shapes. */
-export const peerNames = ["lovage", "bullmq"] as const;
-
 /** How a worker of a peer is started. */
 export interface WorkerOptions extends Pick<ChildOptions, "compileCache" | "environment"> {
   /** Jobs at once. */
@@ -19,7 +16,7 @@ export interface Peer {
   /** How much less it is given to do, where it would take minutes otherwise: 1 is all. */
   readonly share: number;
   /** Starts a process that makes calls. */
-  startClient(ground: Ground): Promise<Client>;
+  startClient(ground: Ground, environment?: Record<string, string>): Promise<Client>;
   /** Starts a worker for the queue that the client fills, and waits until it takes jobs. */
   startWorker(ground: Ground, options: WorkerOptions): Promise<Child>;
   /** Puts all waiting jobs where no worker sees them; the function returned gives them back. */

@@ -6,7 +6,7 @@ export function renderTable({ shapes, machine, versions, quick, faults }: BenchD
   const table = new Table({
     head: ["shape", "peer", "median", "min – max", "ratio", "goal"],
     colAligns: ["left", "left", "right", "right", "right", "left"],
-    style: { head: [], border: [] },
+    style: { head: [], border: [], compact: true },
   });
   for (const { title, unit, peers, goal, met } of shapes) {
     for (const [index, each] of peers.entries()) {

@@ -14,8 +14,12 @@ export const lovage: Peer = {
   title: "Lovage",
   version,
   share: 1,
-  startClient: (ground) =>
-    startClientChild(ground, { name: "lovage-client", command: nodeCommand(path("lovage-client.ts")) }),
+  startClient: (ground, environment) =>
+    startClientChild(ground, {
+      name: "lovage-client",
+      command: nodeCommand(path("lovage-client.ts")),
+      environment,
+    }),
   startWorker(ground, { concurrency, compileCache, environment }) {
     const flags = ["--queues", "default", "--concurrency", String(concurrency), "--name", "bench"];
     return startChild(ground, {

@@ -1,6 +1,10 @@
 import { type Figure, type Shape, separately } from "../shape.ts";
 
-const inFlight = { one: 1, "10": 10, "100": 100 };
+const inFlight = [
+  ["one", 1],
+  ["10", 10],
+  ["100", 100],
+] as const;
 
 const figure = (name: string, title: string): Figure => ({
   name: `enqueue-${name}`,
@@ -30,7 +34,7 @@ export const enqueue: Shape = {
     const client = await peer.startClient(ground);
     try {
       const readings: Record<string, number> = {};
-      for (const [mode, width] of Object.entries(inFlight)) {
+      for (const [mode, width] of inFlight) {
         // One by one each call waits for Redis: a fifth takes as long as the rest.
         const count = width === 1 ? Math.ceil(jobs / 5) : jobs;
         await client.enqueue(Math.ceil(count / 5), width);
