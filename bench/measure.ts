@@ -2,16 +2,28 @@ import { describeError } from "../src/core/errors.ts";
 import { type Fault, type Round, resultsOf, type ShapeResult } from "./document.ts";
 import { orderOf } from "./rounds.ts";
 import { say } from "./say.ts";
-import type { Readings, Session, Shape } from "./shape.ts";
+import type { OpenShape, Readings, Session, Shape } from "./shape.ts";
 
 export interface Measured {
   results: ShapeResult[];
   faults: Fault[];
 }
 
-/** Measures a shape in so many rounds. A run that breaks off is told, and the others go on without it. */
+/**
+ * Measures a shape in so many rounds. A run that breaks off is told, and the others go on without it; a shape that cannot
+ * even be opened has no results, so that the shapes after it are measured all the same.
+ */
 export async function measure(shape: Shape, session: Session, rounds: number): Promise<Measured> {
-  const open = await shape.open(session);
+  let open: OpenShape;
+  try {
+    open = await shape.open(session);
+  } catch (error) {
+    say(`${shape.name} CANNOT BE MEASURED: ${describeError(error)}`);
+    return {
+      results: [],
+      faults: [{ shape: shape.name, peer: "all", round: 0, error: describeError(error) }],
+    };
+  }
   const all: Round[] = [];
   const faults: Fault[] = [];
   try {

@@ -59,7 +59,7 @@ await serveCalls({
   async compose(shape, size) {
     const events = await listen();
     const { job } = await flows.add(flowOf(shape, size));
-    return job.waitUntilFinished(events, 120_000);
+    return job.waitUntilFinished(events, 600_000);
   },
   async close() {
     await Promise.all([queue.close(), flows.close()]);

@@ -76,7 +76,7 @@ def compose(shape, size):
         header = [add.s(index, 1) for index in range(size)]
         composition = group(header) if shape == "group" else chord(header, total.s())
     begun = time.perf_counter()
-    result = composition.apply_async().get(timeout=120, interval=0.005)
+    result = composition.apply_async().get(timeout=600, interval=0.005)
     seconds = time.perf_counter() - begun
     return {"seconds": seconds, "sum": sum(result) if shape == "group" else result}
 

@@ -51,7 +51,7 @@ await serveCalls({
   },
   async compose(shape, size) {
     const job = await client.start(compositionOf(shape, size));
-    const result = await job.result({ timeout: "2m" });
+    const result = await job.result({ timeout: "10m" });
     return shape === "group" ? (result as number[]).reduce((sum, each) => sum + each, 0) : (result as number);
   },
   close: () => client.close(),

@@ -30,7 +30,7 @@ export const depth: Shape = {
   ],
   peers: ["lovage", "bullmq"],
   baseline: "bullmq",
-  rounds: { normal: 5, quick: 2 },
+  rounds: { normal: 3, quick: 2 },
   open: separately(async (name, { ground, quick, peer: find }) => {
     const peer = find(name);
     const jobs = quick ? 3000 : 20_000;

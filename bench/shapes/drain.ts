@@ -27,10 +27,10 @@ function shapeOf({ name, title, workers, own }: Drain): Shape {
     ],
     peers: ["lovage", "bullmq", "celery", "asynq"],
     baseline: "bullmq",
-    rounds: { normal: 7, quick: 2 },
+    rounds: { normal: 5, quick: 2 },
     open: separately(async (who, { ground, quick, peer: find }) => {
       const peer = find(who);
-      const jobs = Math.ceil((quick ? 8000 : 40_000) * peer.share);
+      const jobs = Math.ceil((quick ? 8000 : 30_000) * peer.share);
       await ground.clear();
       const client = await peer.startClient(ground);
       await fill(client, jobs);

@@ -26,7 +26,7 @@ export const enqueue: Shape = {
   ],
   peers: ["lovage", "bullmq", "celery", "asynq"],
   baseline: "bullmq",
-  rounds: { normal: 7, quick: 2 },
+  rounds: { normal: 5, quick: 2 },
   open: separately(async (name, { ground, quick, peer: find }) => {
     const peer = find(name);
     const jobs = Math.ceil((quick ? 4000 : 20_000) * peer.share);

@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { drain, fill } from "../drained.ts";
+import { drain } from "../drained.ts";
 import { lovageWithOwnTasks } from "../peers/lovage.ts";
 import type { OpenShape, Session, Shape } from "../shape.ts";
 
@@ -62,15 +62,13 @@ async function measureVariant(
   { task, call }: Variant,
   environment: Record<string, string> | undefined,
 ) {
-  const jobs = quick ? 3000 : 20_000;
+  const jobs = quick ? 2000 : 20_000;
   await ground.clear();
   const order = JSON.stringify({ task, own: true, ...call });
   const client = await lovageWithOwnTasks.startClient(ground, { BENCH_CALL: order });
   await client.enqueue(jobs / 10, 10);
   await ground.clear();
   const seconds = await client.enqueue(jobs, 10);
-  await ground.clear();
-  await fill(client, jobs);
   await client.stop();
   const drained = await drain(ground, lovageWithOwnTasks, jobs, [
     { concurrency: 4, ...(environment && { environment }) },

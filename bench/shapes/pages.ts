@@ -45,7 +45,7 @@ export const pages: Shape = {
   ],
   peers: [deep, shallow],
   baseline: shallow,
-  rounds: { normal: 10, quick: 3 },
+  rounds: { normal: 7, quick: 2 },
   async open({ ground, quick }): Promise<OpenShape> {
     await ground.clear();
     const fills: Record<string, Fill> = {

@@ -28,7 +28,7 @@ export const ray: Shape = {
   ],
   peers: ["lovage", "ray client"],
   baseline: "ray client",
-  rounds: { normal: 5, quick: 2 },
+  rounds: { normal: 3, quick: 1 },
   open,
 };
 
@@ -40,6 +40,7 @@ async function open({ ground, quick }: Session) {
     tempDir: temporaryFolder("ray-"),
     // Without the shell's RAY_ variables: it may name another cluster.
     env: { PATH: process.env["PATH"], HOME: process.env["HOME"] },
+    startDeadlineMs: 180_000,
     onEvent: (text) => say(`Ray: ${text}`),
   });
   const datasetsDir = join(ground.folder, "datasets");

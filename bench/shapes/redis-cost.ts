@@ -17,7 +17,7 @@ export const redisCost: Shape = {
   ],
   peers: ["lovage", "bullmq", "celery", "asynq"],
   baseline: "bullmq",
-  rounds: { normal: 5, quick: 2 },
+  rounds: { normal: 3, quick: 1 },
   open: separately(async (name, { ground, quick, peer: find }) => {
     const peer = find(name);
     // Few enough that none is removed yet when the last one ends.

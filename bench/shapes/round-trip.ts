@@ -18,7 +18,7 @@ export const roundTrip: Shape = {
   ],
   peers: ["lovage", "bullmq", "celery", "asynq"],
   baseline: "bullmq",
-  rounds: { normal: 10, quick: 2 },
+  rounds: { normal: 7, quick: 2 },
   open: separately(async (name, { ground, quick, peer: find }) => {
     const peer = find(name);
     const calls = Math.ceil((quick ? 500 : 2000) * Math.sqrt(peer.share));

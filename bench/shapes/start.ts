@@ -32,7 +32,7 @@ export const start: Shape = {
   ],
   peers: ["lovage", "bullmq", "celery", "asynq"],
   baseline: "bullmq",
-  rounds: { normal: 7, quick: 2 },
+  rounds: { normal: 5, quick: 1 },
   open: separately(async (name, { ground, quick, peer: find }) => {
     const peer = find(name);
     // Fills the cache that the second start finds.
