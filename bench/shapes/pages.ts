@@ -56,11 +56,16 @@ export const pages: Shape = {
       },
       [shallow]: { prefix: "shallow", finished: 100, waiting: 100 },
     };
+    // What has been started is stopped when the rest cannot be.
+    await using started = new AsyncDisposableStack();
     const dashboards = new Map<string, BenchDashboard>();
     for (const [name, fill] of Object.entries(fills)) {
       await fillJobs(ground.redis, fill);
-      dashboards.set(name, await startDashboard({ url: ground.url, prefix: fill.prefix }));
+      const dashboard = await startDashboard({ url: ground.url, prefix: fill.prefix });
+      started.defer(() => dashboard.stop());
+      dashboards.set(name, dashboard);
     }
+    const all = started.move();
     return {
       async run(name, round) {
         const dashboard = dashboards.get(name);
@@ -69,9 +74,7 @@ export const pages: Shape = {
         if (round === 0) await readAll(dashboard);
         return readAll(dashboard);
       },
-      async close() {
-        for (const dashboard of dashboards.values()) await dashboard.stop();
-      },
+      close: () => all.disposeAsync(),
     };
   },
 };

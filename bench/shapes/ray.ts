@@ -33,6 +33,8 @@ export const ray: Shape = {
 };
 
 async function open({ ground, quick }: Session) {
+  // What has been started is stopped when a later part does not start.
+  await using started = new AsyncDisposableStack();
   await ground.clear();
   const atOnce = quick ? many.quick : many.normal;
   const cluster = await startRay({
@@ -43,6 +45,7 @@ async function open({ ground, quick }: Session) {
     startDeadlineMs: 180_000,
     onEvent: (text) => say(`Ray: ${text}`),
   });
+  started.defer(() => cluster.stop());
   const datasetsDir = join(ground.folder, "datasets");
   await mkdir(datasetsDir);
   const programs = testPrograms();
@@ -62,9 +65,13 @@ async function open({ ground, quick }: Session) {
       LOVAGE_TEST_PROGRAMS: programs,
     },
   });
+  started.defer(() => worker.stop());
   const client = createClient<TestTasks>({ redis: { url: ground.url, prefix }, catalogue: testCatalogue });
+  started.defer(() => client.close());
   const rayClient = createRayClient({ address: cluster.address });
+  started.defer(() => rayClient.close());
   const peer = await startRayClient(ground, cluster.address);
+  started.defer(() => peer.stop());
   const { uri } = await rayClient.packages.upload(await rayClient.packages.zip(programs));
 
   const throughLovage = async (text: string) => {
@@ -89,15 +96,13 @@ async function open({ ground, quick }: Session) {
     await Promise.all(texts.map(throughLovage));
     return (performance.now() - begun) / 1000;
   };
+  const all = started.move();
   return {
     async run(name: string, round: number): Promise<Readings> {
       // The first Ray job of a cluster waits for what Ray prepares once.
       if (round === 0) await runThrough(name, 1);
       return { "ray-1": await runThrough(name, 1), "ray-30": await runThrough(name, atOnce) };
     },
-    async close() {
-      await Promise.all([client.close(), rayClient.close(), peer.stop(), worker.stop()]);
-      await cluster.stop();
-    },
+    close: () => all.disposeAsync(),
   };
 }
