@@ -5,7 +5,7 @@ import { type Shape, separately } from "../shape.ts";
 export const redisCost: Shape = {
   name: "redis-cost",
   method:
-    "Empty jobs, enqueued 20 in flight, then run by one worker with four slots. Bytes are the growth of `used_memory` for each job; commands are " +
+    "Empty jobs, enqueued 20 in flight, then run by one worker with four slots. Bytes are the growth of `used_memory` for each job, without connections, buffers and scripts; commands are " +
     "all that `INFO commandstats` counts, those inside scripts too; CPU is Redis' own (`used_cpu_user` and `used_cpu_sys`).",
   figures: [
     { name: "bytes-waiting", title: "Redis memory of a waiting job", unit: "bytes", better: "less" },
@@ -58,7 +58,11 @@ async function measured({ redis }: Ground) {
   const field = (name: string) => Number(new RegExp(`^${name}:([\\d.]+)`, "m").exec(info)?.[1]);
   const calls = [...info.matchAll(/^cmdstat_[^:]+:calls=(\d+)/gm)].map((match) => Number(match[1]));
   return {
-    bytes: field("used_memory"),
+    // Without what connections, the file's buffer and cached scripts take: that comes and goes.
+    bytes: ["mem_clients_normal", "mem_aof_buffer", "used_memory_scripts_eval"].reduce(
+      (bytes, name) => bytes - (field(name) || 0),
+      field("used_memory"),
+    ),
     commands: calls.reduce((sum, each) => sum + each, 0),
     cpuMicroseconds: (field("used_cpu_user") + field("used_cpu_sys")) * 1e6,
   };
