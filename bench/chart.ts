@@ -5,7 +5,7 @@ import { SVGRenderer } from "echarts/renderers";
 
 use([BarChart, GridComponent, LegendComponent, MarkLineComponent, TitleComponent, SVGRenderer]);
 
-/** A picture with a bar for each peer in each row. */
+/** A picture with a bar of each series in each row. */
 export interface Chart {
   /** Ends the file's name: `performance-<name>.svg`. */
   name: string;
@@ -13,8 +13,8 @@ export interface Chart {
   /** What the bars' lengths mean. */
   axis: string;
   rows: readonly string[];
-  /** In the order of the rows; null where a peer has no figure. */
-  series: readonly { peer: string; values: readonly (number | null)[]; labels: readonly string[] }[];
+  /** In the order of the rows; null where there is no figure. */
+  series: readonly { name: string; values: readonly (number | null)[]; labels: readonly string[] }[];
   /** Where the line of whom is compared with is, and what it says; the axis is then one of ratios. */
   line?: { at: number; text: string };
 }
@@ -26,7 +26,11 @@ const colours: Record<string, { light: string; dark: string }> = {
   celery: { light: "#9a6700", dark: "#d29922" },
   asynq: { light: "#0969da", dark: "#58a6ff" },
 };
-const others = { light: "#8250df", dark: "#bc8cff" };
+/** Of what is no peer, in the order of the series. */
+const others = [
+  { light: "#8250df", dark: "#bc8cff" },
+  { light: "#bf3989", dark: "#f778ba" },
+];
 const text = { light: "#1f2328", dark: "#e6edf3" };
 const quiet = { light: "#59636e", dark: "#9198a1" };
 const rule = { light: "#d1d9e0", dark: "#3d444d" };
@@ -55,8 +59,9 @@ export function renderChart(chart: Chart): string {
       top: 12,
       textStyle: { color: text.light, fontSize: 16, fontWeight: 600, ...font },
     },
-    legend: { left: 12, top: 42, itemHeight: 12, textStyle: { color: text.light, ...font } },
-    grid: { left: 245, right: 100, top: head, bottom: foot },
+    // The library guesses the texts' widths, too small for many a font.
+    legend: { left: 12, top: 42, itemHeight: 12, itemGap: 30, textStyle: { color: text.light, ...font } },
+    grid: { left: 245, right: 130, top: head, bottom: foot },
     xAxis: {
       ...(line === undefined ? { type: "value" } : ratioAxis(values)),
       name: chart.axis,
@@ -72,12 +77,12 @@ export function renderChart(chart: Chart): string {
       inverse: true,
       axisTick: { show: false },
       axisLine: { lineStyle: { color: rule.light } },
-      axisLabel: { color: text.light, width: 225, overflow: "break", ...font },
+      axisLabel: { color: text.light, width: 190, overflow: "break", ...font },
     },
-    series: series.map(({ peer, values: bars, labels }, index) => ({
+    series: series.map(({ name, values: bars, labels }, index) => ({
       type: "bar",
-      name: peer,
-      itemStyle: { color: (colours[peer] ?? others).light },
+      name,
+      itemStyle: { color: (colours[name] ?? others[index % others.length])?.light },
       barMaxWidth: 16,
       data: [...bars],
       label: {
@@ -114,10 +119,9 @@ function ratioAxis(values: readonly number[]): { type: "log"; min: number } | { 
 
 /** A style sheet beats the attributes that the library writes, so the same drawing has dark colours where the screen is dark. */
 function withDarkColours(svg: string): string {
-  const rules = [...Object.values(colours), others, text, quiet, rule, ground].flatMap(({ light, dark }) => [
-    `[fill="${light}"]{fill:${dark}}`,
-    `[stroke="${light}"]{stroke:${dark}}`,
-  ]);
+  const rules = [...Object.values(colours), ...others, text, quiet, rule, ground].flatMap(
+    ({ light, dark }) => [`[fill="${light}"]{fill:${dark}}`, `[stroke="${light}"]{stroke:${dark}}`],
+  );
   const style = `<style>@media (prefers-color-scheme:dark){${rules.join("")}}</style>`;
   // Names that the library counts up over all pictures of a process would make the text depend on the order.
   const stable = svg.replace(/zr\d+-/g, "zr-");

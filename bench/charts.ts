@@ -9,6 +9,8 @@ interface Plan {
   shapes: readonly string[];
   /** Ratios to the baseline, or medians in the figures' unit. */
   of: "ratio" | "median";
+  /** What is a row: a figure, with a bar for each peer, or the other way round. Default: a figure. */
+  rows?: "figures" | "peers";
 }
 
 const plans: readonly Plan[] = [
@@ -59,6 +61,7 @@ const plans: readonly Plan[] = [
     name: "features",
     title: "A feature switched on, to Lovage with none (longer is better)",
     of: "ratio",
+    rows: "peers",
     shapes: ["features-drain", "features-enqueue"],
   },
   {
@@ -77,28 +80,31 @@ export function chartsOf(document: BenchDocument): Chart[] {
   });
 }
 
-function chartOf({ name, title, of }: Plan, shapes: readonly ShapeResult[]): Chart {
-  const peers = [...new Set(shapes.flatMap((shape) => shape.peers.map(({ peer }) => peer)))];
+function chartOf({ name, title, of, rows = "figures" }: Plan, shapes: readonly ShapeResult[]): Chart {
   const baseline = shapes[0]?.baseline;
-  const series = peers.map((peer) => {
-    const figures = shapes.map((shape) => shape.peers.find((each) => each.peer === peer));
-    return {
-      peer,
-      values: figures.map((figure) => figure?.[of] ?? null),
-      labels: figures.map((figure, index) => {
-        if (figure === undefined) return "";
-        const median = `${figureText(figure.median)} ${shapes[index]?.unit}`;
-        return of === "ratio" ? `${figure.ratio.toFixed(2)} (${median})` : median;
-      }),
-    };
-  });
+  const all = [...new Set(shapes.flatMap((shape) => shape.peers.map(({ peer }) => peer)))];
+  // The baseline itself is the line.
+  const peers = all.filter((peer) => of === "median" || peer !== baseline);
+  const bar = (shape: ShapeResult, peer: string) => {
+    const figure = shape.peers.find((each) => each.peer === peer);
+    if (figure === undefined) return { value: null, label: "" };
+    const median = `${figureText(figure.median)} ${shape.unit}`;
+    return { value: figure[of], label: of === "ratio" ? `${figure.ratio.toFixed(2)} (${median})` : median };
+  };
+  const bars =
+    rows === "figures"
+      ? peers.map((peer) => ({ name: peer, bars: shapes.map((shape) => bar(shape, peer)) }))
+      : shapes.map((shape) => ({ name: shape.title, bars: peers.map((peer) => bar(shape, peer)) }));
   return {
     name,
     title,
     axis: of === "ratio" ? `ratio to ${baseline}` : (shapes[0]?.unit ?? ""),
-    rows: shapes.map((shape) => shape.title),
-    // The baseline itself is the line.
-    series: of === "ratio" ? series.filter(({ peer }) => peer !== baseline) : series,
+    rows: rows === "figures" ? shapes.map((shape) => shape.title) : peers,
+    series: bars.map((each) => ({
+      name: each.name,
+      values: each.bars.map(({ value }) => value),
+      labels: each.bars.map(({ label }) => label),
+    })),
     ...(of === "ratio" && { line: { at: 1, text: `${baseline} = 1` } }),
   };
 }

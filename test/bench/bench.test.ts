@@ -7,7 +7,7 @@ import { BenchDocument } from "../../bench/document.ts";
 const program = fileURLToPath(new URL("../../bench/bench.ts", import.meta.url));
 const bench = (...args: string[]) => promisify(execFile)(process.execPath, [program, ...args]);
 
-test("a run prints one document, and its progress elsewhere", { timeout: 180_000 }, async () => {
+test("a run prints one document, and its progress elsewhere", { timeout: 400_000 }, async () => {
   const peers = ["--peers", "lovage,bullmq"];
   const { stdout, stderr } = await bench(
     "--quick",
