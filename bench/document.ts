@@ -39,6 +39,8 @@ export const BenchDocument = z.object({
   versions: z.record(z.string(), z.string()),
   measuredAt: z.iso.datetime(),
   quick: z.boolean(),
+  /** Written by hand into a kept document that is not the print of one run: what it is instead. */
+  note: z.string().optional(),
   seconds: z.number(),
   shapes: z.array(ShapeResult),
   /** Peers that are not on this machine. */

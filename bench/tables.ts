@@ -14,11 +14,12 @@ export function withTables(page: string, document: BenchDocument): string {
 
 /** Where it was measured, and a table for each way of measuring. */
 function renderTables(document: BenchDocument): string {
-  const { machine, versions, measuredAt, quick, seconds, missing, faults } = document;
+  const { machine, versions, measuredAt, quick, seconds, note, missing, faults } = document;
   const stands = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   const facts = [
     `Measured on ${measuredAt.slice(0, 10)} within ${Math.ceil(seconds / 60)} min, on ${machine.cpus} CPUs (${machine.cpu}), ${machine.memoryGiB} GiB, ${machine.platform}; ${stands.join(", ")}.`,
     ...(quick ? ["This was a quick run: it says that all works, not how fast."] : []),
+    ...(note === undefined ? [] : [`**${note}**`]),
     ...missing.map(({ name, reason }) => `${name} is left out: ${reason}.`),
     ...faults.map(
       ({ shape, peer, round, error }) =>
