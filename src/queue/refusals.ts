@@ -5,7 +5,7 @@ import { LovageError } from "../core/errors.ts";
 const refusal = /^NOPERM|ACL failure in script|user executing the script can't/;
 
 /** How Redis says that its memory is full, or that it cannot write its files; of a command and of one inside a script. */
-const full = /^(?:ERR )?OOM |^MISCONF|-OOM |command not allowed when used memory > /;
+const full = /(?:^|-|ERR )(?:OOM|MISCONF) /;
 
 /** What Redis' ACL refuses, and what it has no room for, is told with a code, on this connection and on those that are made from it. */
 export function codeRefusals<R extends Redis>(redis: R, user: string, address: string): R {
