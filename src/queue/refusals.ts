@@ -4,12 +4,30 @@ import { LovageError } from "../core/errors.ts";
 /** How Redis says it of a command, and of one inside a script: Valkey, and Redis 7.0. */
 const refusal = /^NOPERM|ACL failure in script|user executing the script can't/;
 
-/** What Redis' ACL refuses is told with a code, on this connection and on those that are made from it. */
+/** How one says that it was the master and is no longer: nothing of the command was done. */
+const demotion = /^READONLY|^UNBLOCKED|script: -READONLY|^ERR Error running script.*READONLY/;
+
+/** {@link RedisOptions.reconnectOnError}: to find the master that is now, and ask it the same. */
+export function askAnother(error: Error): 2 | false {
+  return demotion.test(error.message) && 2;
+}
+
+/**
+ * What Redis' ACL refuses is told with a code, on this connection and on those that are made from it; and what only a
+ * master does is asked again of the one that is now.
+ */
 export function codeRefusals<R extends Redis>(redis: R, user: string, address: string): R {
   const settle = redis.handleReconnection.bind(redis);
   let last: LovageError | undefined;
   // Each error that Redis answers with goes this way, those inside pipelines and scripts too.
   redis.handleReconnection = (error, item) => {
+    const { inTransaction } = item.command as { inTransaction?: boolean };
+    if (demotion.test(error.message) && inTransaction === true) {
+      // Alone, without the rest of its transaction, it must not be done: the caller has to begin again.
+      redis.disconnect(true);
+      item.command.reject(error);
+      return;
+    }
     // A transaction that is given up says so last, and why at the command that was refused.
     const discarded = error.message.startsWith("EXECABORT") ? last : undefined;
     last = refusal.test(error.message) ? forbidden(error, user, address) : undefined;

@@ -3,7 +3,7 @@ import { LovageError } from "../core/errors.ts";
 import type { Broker } from "./broker.ts";
 import { unavailable, withDeadline } from "./connection.ts";
 import { addDeduplicated } from "./deduplication.ts";
-import { confirmOnDisk, requireDiskConfirmation } from "./durability.ts";
+import { confirm, confirmationOf, requireConfirmation } from "./durability.ts";
 import { type EnqueueScripts, withEnqueueScripts } from "./enqueue-scripts.ts";
 import { claimKeys, type JobPlace, noteAdded } from "./idempotency.ts";
 import { addJob, type PreparedJob } from "./producer.ts";
@@ -30,7 +30,7 @@ const unknownOutcome =
   "whether the job was made is not known: call again with the same `id` or `idempotencyKey`, and it is made once only";
 
 export function createSender(broker: Broker): Sender {
-  const lanes = { memory: createLane(broker), disk: createLane(broker) };
+  const lanes = { memory: createLane(broker), confirmed: createLane(broker) };
 
   async function sendOn(lane: Lane, jobs: readonly PreparedJob[], within: number): Promise<JobPlace[]> {
     const until = Date.now() + within;
@@ -51,12 +51,12 @@ export function createSender(broker: Broker): Sender {
 
   return {
     async send(jobs, within) {
-      const onDisk = jobs.some((job) => job.onDisk === true);
-      // A connection that waits for the disk keeps all other calls on it waiting.
-      return sendOn(onDisk ? lanes.disk : lanes.memory, jobs, within);
+      const lane = confirmationOf(jobs) === undefined ? lanes.memory : lanes.confirmed;
+      // A connection that waits for a disk or a replica keeps all other calls on it waiting.
+      return sendOn(lane, jobs, within);
     },
     async close() {
-      await Promise.all([lanes.memory.close(), lanes.disk.close()]);
+      await Promise.all([lanes.memory.close(), lanes.confirmed.close()]);
     },
   };
 }
@@ -129,8 +129,8 @@ async function makeJobs(
   jobs: readonly PreparedJob[],
   until: number,
 ): Promise<JobPlace[]> {
-  const onDisk = jobs.some((job) => job.onDisk === true);
-  if (onDisk) await requireDiskConfirmation(redis);
+  const asked = confirmationOf(jobs);
+  if (asked !== undefined) await requireConfirmation(redis, asked);
   const claims = await claimKeys(redis, keys, jobs);
 
   async function make(job: PreparedJob): Promise<JobPlace> {
@@ -138,23 +138,25 @@ async function makeJobs(
     if (Date.now() >= until) throw unavailable(address, "it answered too late");
     const claim = claims.get(job);
     if (claim?.made === true) {
-      // Written again, so that a wait for the disk has something to wait for.
-      if (onDisk) await noteAdded(redis, keys, job, claim.id);
+      // Written again, so that the wait has something to wait for.
+      if (asked !== undefined) await noteAdded(redis, keys, job, claim.id);
       return { id: claim.id, queue: claim.queue };
     }
-    const asked =
+    const claimed =
       claim === undefined ? job : { ...job, queue: claim.queue, opts: { ...job.opts, jobId: claim.id } };
-    const add = () => addJob(queues, asked);
+    const add = () => addJob(queues, claimed);
     const id =
-      asked.opts.deduplication === undefined ? await add() : await addDeduplicated(redis, keys, asked, add);
+      claimed.opts.deduplication === undefined
+        ? await add()
+        : await addDeduplicated(redis, keys, claimed, add);
     if (claim !== undefined) await noteAdded(redis, keys, job, id);
-    return { id, queue: asked.queue };
+    return { id, queue: claimed.queue };
   }
 
   const places: JobPlace[] = [];
   for (let from = 0; from < jobs.length; from += atOnce)
     places.push(...(await Promise.all(jobs.slice(from, from + atOnce).map(make))));
-  if (onDisk) await confirmOnDisk(redis, places, until - Date.now());
+  if (asked !== undefined) await confirm(redis, asked, places, until - Date.now());
   return places;
 }
 

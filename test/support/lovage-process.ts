@@ -14,9 +14,17 @@ export interface LovageProcess {
   kill(): Promise<void>;
 }
 
-/** Starts `lovage worker`, `scheduler` or `dashboard`, with nothing in its environment but what is given. */
-export function spawnLovage(args: readonly string[], environment: Record<string, string>): LovageProcess {
-  const child = spawn(process.execPath, [lovage, ...args], {
+/**
+ * Starts `lovage worker`, `scheduler` or `dashboard`, with nothing in its environment but what is given.
+ * @param script another one that runs in its place, in this folder
+ */
+export function spawnLovage(
+  args: readonly string[],
+  environment: Record<string, string>,
+  script?: string,
+): LovageProcess {
+  const file = script === undefined ? lovage : fileURLToPath(new URL(script, import.meta.url));
+  const child = spawn(process.execPath, [file, ...args], {
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     env: { PATH: process.env["PATH"] ?? "", ...environment },
   });
@@ -34,8 +42,9 @@ export function spawnLovage(args: readonly string[], environment: Record<string,
 export async function startLovage(
   args: readonly string[],
   environment: Record<string, string>,
+  script?: string,
 ): Promise<LovageProcess> {
-  const started = spawnLovage(args, environment);
+  const started = spawnLovage(args, environment, script);
   const ended = once(started.process, "exit").then(() => {
     throw new Error(`lovage ${args.join(" ")} ended before it was ready:\n${started.output()}`);
   });
