@@ -31,6 +31,8 @@ export async function requireConfirmation(redis: Redis, asked: Confirmation | "b
   for (const confirmation of each(asked)) {
     if (able[confirmation].has(redis)) continue;
     await (confirmation === "disk" ? waitForDisk(redis, 1) : requireReplica(redis));
+    // Calls that asked at once found it out at once.
+    if (able[confirmation].has(redis)) continue;
     able[confirmation].add(redis);
     redis.once("close", () => able[confirmation].delete(redis));
   }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import { LovageError } from "../core/errors.ts";
 import type { Broker } from "./broker.ts";
@@ -26,6 +27,9 @@ const atOnce = 1000;
 /** How often who waits for the connection looks whether the client was closed meanwhile, in milliseconds. */
 const lookInterval = 100;
 
+/** Milliseconds between two tries of what a lost connection did not carry. */
+const retryPause = 20;
+
 const unknownOutcome =
   "whether the job was made is not known: call again with the same `id` or `idempotencyKey`, and it is made once only";
 
@@ -43,7 +47,11 @@ export function createSender(broker: Broker): Sender {
         return await withDeadline(makeJobs(broker, lane, jobs, until), left, broker.address);
       } catch (error) {
         // Every job has its id by now, so sending it again makes no second one.
-        if (isLostConnection(error) && Date.now() < until) continue;
+        if (isLostConnection(error) && Date.now() < until) {
+          // A connection that is being closed refuses at once, and hears of its end only when others have their turn.
+          await sleep(retryPause);
+          continue;
+        }
         throw toCoded(error, broker.address, sent);
       }
     }

@@ -22,18 +22,14 @@ beforeEach(async () => {
   redis = await startOwnSentinel();
   folder = mkdtempSync(join(tmpdir(), "lovage-sentinel-"));
   variables = {
-    REDIS_SENTINELS: redis.sentinels.map(({ host, port }) => `${host}:${port}`).join(","),
-    REDIS_SENTINEL_NAME: redis.name,
-    REDIS_SENTINEL_PASSWORD: redis.sentinelPassword,
-    REDIS_PASSWORD: redis.password,
+    ...redis.variables,
     // Nobody listens there: no Ray is needed.
     RAY_ADDRESS: "http://127.0.0.1:9",
     DATASETS_DIR: folder,
     MODELS_DIR: folder,
     WORKER_LOCK_DURATION: "3s",
   };
-  const { sentinels, name: sentinelName, sentinelPassword, password } = redis;
-  client = createClient({ redis: { sentinels, sentinelName, sentinelPassword, password }, timeout: "30s" });
+  client = createClient({ redis: redis.settings, timeout: "30s" });
 });
 afterEach(async () => {
   await client.close();

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Redis } from "ioredis";
 import { startLoggedGroup } from "../../src/dev/process-group.ts";
 import { findRedisServer, type LocalRedis, startValkey } from "../../src/dev/valkey.ts";
+import type { RedisSettings } from "../../src/queue/connection.ts";
 import type { Endpoint } from "../../src/queue/sentinels.ts";
 import { eventually } from "./eventually.ts";
 import { freePort } from "./free-port.ts";
@@ -24,10 +25,14 @@ export interface OwnSentinel {
   master(): Promise<ReplicatedRedis>;
   /** Has the sentinels make another one the master, though this one is well. */
   failOver(): Promise<void>;
+  /** How a client finds the master. */
+  readonly settings: RedisSettings;
+  /** The same for the environment of a process. */
+  readonly variables: Readonly<Record<string, string>>;
   /** A connection to whatever is the master, with all rights. */
   admin(): Redis;
   /** Resolves when a replica follows the master and is level with it. */
-  replicated(): Promise<void>;
+  replicated(patience?: number): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -141,6 +146,13 @@ export async function startOwnSentinel(
   return {
     name,
     sentinels,
+    settings: { sentinels, sentinelName: name, sentinelPassword, password },
+    variables: {
+      REDIS_SENTINELS: sentinels.map(({ host, port }) => `${host}:${port}`).join(","),
+      REDIS_SENTINEL_NAME: name,
+      REDIS_SENTINEL_PASSWORD: sentinelPassword,
+      REDIS_PASSWORD: password,
+    },
     password,
     sentinelPassword,
     servers,
@@ -154,7 +166,7 @@ export async function startOwnSentinel(
     async failOver() {
       await asked[0]?.call("SENTINEL", "FAILOVER", name);
     },
-    async replicated() {
+    async replicated(patience = 30_000) {
       const redis = admin();
       try {
         await eventually(
@@ -167,7 +179,7 @@ export async function startOwnSentinel(
               followers.length === replicas && followers.every(([, at]) => Number(at) >= Number(offset) - 200)
             );
           },
-          30_000,
+          patience,
         );
       } finally {
         redis.disconnect();
