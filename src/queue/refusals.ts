@@ -4,12 +4,17 @@ import { LovageError } from "../core/errors.ts";
 /** How Redis says it of a command, and of one inside a script: Valkey, and Redis 7.0. */
 const refusal = /^NOPERM|ACL failure in script|user executing the script can't/;
 
-/** How one says that it was the master and is no longer: nothing of the command was done. */
-const demotion = /^READONLY|^UNBLOCKED|script: -READONLY|^ERR Error running script.*READONLY/;
+/** How one says that it was the master and is a replica now: nothing of the command was done. */
+const demotion = /^READONLY|^UNBLOCKED/;
 
-/** {@link RedisOptions.reconnectOnError}: to find the master that is now, and ask it the same. */
+/** Whether what refuses is a replica: also what one part of a transaction is answered, which ioredis does not look at. */
+export function isDemotion(error: Error): boolean {
+  return demotion.test(error.message);
+}
+
+/** ioredis' `reconnectOnError`: to find the master that is now, and ask it the same. */
 export function askAnother(error: Error): 2 | false {
-  return demotion.test(error.message) && 2;
+  return isDemotion(error) && 2;
 }
 
 /**
@@ -22,7 +27,7 @@ export function codeRefusals<R extends Redis>(redis: R, user: string, address: s
   // Each error that Redis answers with goes this way, those inside pipelines and scripts too.
   redis.handleReconnection = (error, item) => {
     const { inTransaction } = item.command as { inTransaction?: boolean };
-    if (demotion.test(error.message) && inTransaction === true) {
+    if (isDemotion(error) && inTransaction === true) {
       // Alone, without the rest of its transaction, it must not be done: the caller has to begin again.
       redis.disconnect(true);
       item.command.reject(error);

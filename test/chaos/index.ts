@@ -1,6 +1,7 @@
 import type { Fault } from "./fault.ts";
+import { hostUnplugged } from "./faults/host-unplugged.ts";
 import { sentinelFailover } from "./faults/sentinel-failover.ts";
 import { workerKilled } from "./faults/worker-killed.ts";
 
 /** All faults, in the order in which they are run. */
-export const faults: readonly Fault[] = [workerKilled, sentinelFailover];
+export const faults: readonly Fault[] = [workerKilled, sentinelFailover, hostUnplugged];

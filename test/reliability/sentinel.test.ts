@@ -39,7 +39,11 @@ afterEach(async () => {
 });
 
 async function start(args: string[], environment: Record<string, string> = {}, script?: string) {
-  const started = await startLovage(args, { ...variables, ...environment }, script);
+  const started = await startLovage(
+    args,
+    { ...variables, ...environment },
+    script === undefined ? {} : { script },
+  );
   running.push(started);
   return started;
 }
