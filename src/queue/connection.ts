@@ -1,7 +1,8 @@
 import { Redis, type RedisOptions } from "ioredis";
 import { describeError, LovageError } from "../core/errors.ts";
 import { tlsFaultOf, tlsHint } from "../core/tls-faults.ts";
-import { askAnother, codeRefusals } from "./refusals.ts";
+import { askAnother } from "./demotion.ts";
+import { codeRefusals } from "./refusals.ts";
 import {
   checkSentinels,
   type SentinelSettings,

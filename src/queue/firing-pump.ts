@@ -3,11 +3,11 @@ import { LovageError } from "../core/errors.ts";
 import type { EnqueueGate } from "../task/enqueue-hooks.ts";
 import type { Broker } from "./broker.ts";
 import { cancelJob } from "./cancellation.ts";
+import { isDemotion } from "./demotion.ts";
 import { type Firing, prepareScheduled, readFiring } from "./firing.ts";
 import type { JobPlace } from "./idempotency.ts";
 import type { PreparedJob } from "./producer.ts";
 import { createQueues } from "./queues.ts";
-import { isDemotion } from "./refusals.ts";
 import { withScripts } from "./scripts.ts";
 
 /** How many jobs are added in one transaction. */

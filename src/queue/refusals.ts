@@ -1,21 +1,9 @@
 import type { Redis } from "ioredis";
 import { LovageError } from "../core/errors.ts";
+import { followDemotions, isDemotion, leaveDemoted } from "./demotion.ts";
 
 /** How Redis says it of a command, and of one inside a script: Valkey, and Redis 7.0. */
 const refusal = /^NOPERM|ACL failure in script|user executing the script can't/;
-
-/** How one says that it was the master and is a replica now: nothing of the command was done. */
-const demotion = /^READONLY|^UNBLOCKED/;
-
-/** Whether what refuses is a replica: also what one part of a transaction is answered, which ioredis does not look at. */
-export function isDemotion(error: Error): boolean {
-  return demotion.test(error.message);
-}
-
-/** ioredis' `reconnectOnError`: to find the master that is now, and ask it the same. */
-export function askAnother(error: Error): 2 | false {
-  return isDemotion(error) && 2;
-}
 
 /**
  * What Redis' ACL refuses is told with a code, on this connection and on those that are made from it; and what only a
@@ -27,6 +15,7 @@ export function codeRefusals<R extends Redis>(redis: R, user: string, address: s
   // Each error that Redis answers with goes this way, those inside pipelines and scripts too.
   redis.handleReconnection = (error, item) => {
     const { inTransaction } = item.command as { inTransaction?: boolean };
+    if (isDemotion(error)) leaveDemoted(address);
     if (isDemotion(error) && inTransaction === true) {
       // Alone, without the rest of its transaction, it must not be done: the caller has to begin again.
       redis.disconnect(true);
@@ -38,6 +27,7 @@ export function codeRefusals<R extends Redis>(redis: R, user: string, address: s
     last = refusal.test(error.message) ? forbidden(error, user, address) : undefined;
     settle(discarded ?? last ?? error, item);
   };
+  followDemotions(redis, address);
   const duplicate = redis.duplicate.bind(redis);
   redis.duplicate = ((overrides) =>
     codeRefusals(duplicate(overrides), user, address)) as typeof redis.duplicate;
