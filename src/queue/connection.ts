@@ -165,19 +165,19 @@ export async function withDeadline<T>(answer: Promise<T>, milliseconds: number, 
 }
 
 /**
- * Refuses a Redis that may evict keys: jobs are keys.
+ * Refuses a Redis that may evict keys: jobs are keys. Some managed ones do not tell; `lovage smoke` warns of them.
  * @throws LovageError `REDIS_POLICY`
  */
 export async function requireNoEviction(redis: Redis, settings: RedisSettings): Promise<void> {
-  const policy = /maxmemory_policy:(\S+)/.exec(await redis.info("memory"))?.[1] ?? "unknown";
-  if (policy === "noeviction") return;
+  const policy = /maxmemory_policy:(\S+)/.exec(await redis.info("memory"))?.[1];
+  if (policy === undefined || policy === "noeviction") return;
   throw new LovageError(
     "REDIS_POLICY",
     `Redis at ${redisAddress(settings)} has maxmemory-policy ${policy}: under memory pressure it would throw jobs away`,
     {
       field: "maxmemory-policy",
       value: policy,
-      hint: "run `CONFIG SET maxmemory-policy noeviction` and write `maxmemory-policy noeviction` into redis.conf",
+      hint: "run `CONFIG SET maxmemory-policy noeviction` and write `maxmemory-policy noeviction` into redis.conf; a managed Redis has it among its parameters",
     },
   );
 }
