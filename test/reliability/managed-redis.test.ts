@@ -80,13 +80,7 @@ test("worker, scheduler, dashboard and command line do their work on it", async 
   const dashboard = `http://127.0.0.1:${variables["DASHBOARD_PORT"]}`;
   const smoke = await runLovage(["smoke", "--dashboard", dashboard], variables);
   expect(smoke.code, smoke.stdout + smoke.stderr).toBe(0);
-  for (const command of [
-    ["config"],
-    ["status"],
-    ["inspect", "queues"],
-    ["inspect", "workers"],
-    ["schedules"],
-  ]) {
+  for (const command of [["config"], ["inspect", "queues"], ["inspect", "workers"], ["schedules"]]) {
     const { code, stdout, stderr } = await runLovage(command, variables);
     expect(code, `${command.join(" ")}: ${stdout}${stderr}`).toBe(0);
   }
