@@ -8,8 +8,8 @@ export type Confirmation = "disk" | "replica";
 /** The part of a call's time that this wait may take: its refusal must come before the call's own deadline. */
 const share = 0.8;
 
-/** Connections whose server was found able to tell. */
-const able: Record<Confirmation, WeakSet<Redis>> = { disk: new WeakSet(), replica: new WeakSet() };
+/** Connections whose server was found able to tell of its disk; replicas come and go. */
+const able = new WeakSet<Redis>();
 
 /** The strictest that one of these jobs asks for; a replica helps against more than the own disk does. */
 export function confirmationOf(
@@ -29,13 +29,17 @@ function each(asked: Confirmation | "both"): Confirmation[] {
  */
 export async function requireConfirmation(redis: Redis, asked: Confirmation | "both"): Promise<void> {
   for (const confirmation of each(asked)) {
-    if (able[confirmation].has(redis)) continue;
-    await (confirmation === "disk" ? waitForDisk(redis, 1) : requireReplica(redis));
-    // Calls that asked at once found it out at once.
-    if (able[confirmation].has(redis)) continue;
-    able[confirmation].add(redis);
-    redis.once("close", () => able[confirmation].delete(redis));
+    if (confirmation === "replica") await requireReplica(redis);
+    else if (!able.has(redis)) await requireDisk(redis);
   }
+}
+
+async function requireDisk(redis: Redis): Promise<void> {
+  await waitForDisk(redis, 1);
+  // Calls that asked at once found it out at once.
+  if (able.has(redis)) return;
+  able.add(redis);
+  redis.once("close", () => able.delete(redis));
 }
 
 /**

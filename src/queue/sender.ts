@@ -7,6 +7,7 @@ import { addDeduplicated } from "./deduplication.ts";
 import { confirm, confirmationOf, requireConfirmation } from "./durability.ts";
 import { type EnqueueScripts, withEnqueueScripts } from "./enqueue-scripts.ts";
 import { claimKeys, type JobPlace, noteAdded } from "./idempotency.ts";
+import { createPlainJobs, isPlain, type PlainJobs } from "./plain-jobs.ts";
 import { addJob, type PreparedJob } from "./producer.ts";
 import { createQueues, type Queues } from "./queues.ts";
 
@@ -73,6 +74,8 @@ export function createSender(broker: Broker): Sender {
 interface Lane {
   readonly redis: Redis & EnqueueScripts;
   readonly queues: Queues;
+  /** Undefined where each job gets a trace of its own, which BullMQ makes. */
+  readonly plain: PlainJobs | undefined;
   /** @throws LovageError `REDIS_UNAVAILABLE` when there is no connection in time */
   ready(within: number): Promise<void>;
   close(): Promise<void>;
@@ -83,6 +86,7 @@ function createLane(broker: Broker): Lane {
     withEnqueueScripts(broker.duplicate({ maxRetriesPerRequest: 0, enableOfflineQueue: false }));
   let redis: ReturnType<typeof make> | undefined;
   let queues: Queues | undefined;
+  let plain: PlainJobs | undefined;
   const waiting = new Set<() => void>();
   let last: unknown;
   let closed = false;
@@ -107,6 +111,11 @@ function createLane(broker: Broker): Lane {
     get queues() {
       queues ??= createQueues(redis ?? open(), broker.keys.prefix, () => {}, broker.telemetry);
       return queues;
+    },
+    get plain() {
+      if (broker.telemetry !== undefined) return undefined;
+      plain ??= createPlainJobs(redis ?? open(), broker.keys.prefix);
+      return plain;
     },
     async ready(within) {
       const until = Date.now() + within;
@@ -133,7 +142,7 @@ function createLane(broker: Broker): Lane {
 
 async function makeJobs(
   { keys, address }: Broker,
-  { redis, queues }: Lane,
+  { redis, queues, plain }: Lane,
   jobs: readonly PreparedJob[],
   until: number,
 ): Promise<JobPlace[]> {
@@ -152,7 +161,8 @@ async function makeJobs(
     }
     const claimed =
       claim === undefined ? job : { ...job, queue: claim.queue, opts: { ...job.opts, jobId: claim.id } };
-    const add = () => addJob(queues, claimed);
+    const add = () =>
+      plain !== undefined && isPlain(claimed) ? plain.add(claimed) : addJob(queues, claimed);
     const id =
       claimed.opts.deduplication === undefined
         ? await add()

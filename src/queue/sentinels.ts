@@ -82,7 +82,7 @@ export function checkSentinels(settings: SentinelSettings & { url?: string | und
 export function sentinelHint(error: unknown): string | undefined {
   const text = error instanceof Error ? error.message : "";
   if (!/sentinel/i.test(text)) return undefined;
-  if (/invalid reply/.test(text))
+  if (/invalid reply|No such master/.test(text))
     return "no sentinel knows a master of this name: check REDIS_SENTINEL_NAME against `SENTINEL MASTERS`";
   if (/NOAUTH|WRONGPASS|NOPERM|invalid password/i.test(text))
     return "the sentinels have a user and a password of their own: REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD";
