@@ -1,5 +1,6 @@
 import type { Redis } from "ioredis";
 import { describeError, LovageError } from "../core/errors.ts";
+import { tellsTheTruth, untilSynced } from "./disk-syncs.ts";
 import type { JobPlace } from "./idempotency.ts";
 
 /** Who must have a job before its call succeeds, besides the memory of the Redis that took it. */
@@ -36,7 +37,7 @@ export async function requireConfirmation(redis: Redis, asked: Confirmation | "b
 
 async function requireDisk(redis: Redis): Promise<void> {
   await waitForDisk(redis, 1);
-  // Calls that asked at once found it out at once.
+  // Others that asked at the same time have seen to it by now.
   if (able.has(redis)) return;
   able.add(redis);
   redis.once("close", () => able.delete(redis));
@@ -56,7 +57,7 @@ export async function confirm(
   const ids = jobs.map(({ id }) => id);
   for (const confirmation of each(asked)) {
     const milliseconds = Math.max(1, Math.floor(until - Date.now()));
-    const wait = confirmation === "disk" ? waitForDisk : waitForReplica;
+    const wait = confirmation === "disk" ? onDisk : waitForReplica;
     if (await wait(redis, milliseconds, ids)) continue;
     throw notDurable(
       confirmation,
@@ -65,6 +66,13 @@ export async function confirm(
       `${confirmation === "disk" ? "its disk is slow or full: see `INFO persistence`" : "no replica follows, or none is near: see `INFO replication`"}; the job exists in memory, and a call with the same id makes no second one`,
     );
   }
+}
+
+/** What the server says is on disk, and is so by its own account of its syncs where it is known to say it too early. */
+async function onDisk(redis: Redis, milliseconds: number, ids: readonly string[]): Promise<boolean> {
+  const until = Date.now() + milliseconds;
+  const told = await waitForDisk(redis, milliseconds, ids);
+  return told && ((await tellsTheTruth(redis)) || (await untilSynced(redis, until)));
 }
 
 async function waitForDisk(
