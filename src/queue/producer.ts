@@ -36,6 +36,7 @@ export const maxInputBytes = 1024 * 1024;
 /**
  * Turns a call into a job; no input or output.
  * @param derivedId an id made from another job's, with a `~`
+ * @param now milliseconds since 1970 by Redis' clock, where that is known; default: by the caller's own
  * @throws LovageError `INPUT_INVALID` for an option at fault, `DATA_TOO_LARGE` for an input over 1 MiB
  */
 export function prepareJob(
@@ -43,6 +44,7 @@ export function prepareJob(
   input: unknown,
   options: EnqueueOptions = {},
   derivedId?: string,
+  now?: number,
 ): PreparedJob {
   checkSize(input, "input", maxInputBytes, "write it to a file and pass the file's path");
   if (options.id !== undefined) checkId(options.id);
@@ -50,9 +52,11 @@ export function prepareJob(
   if (options.id !== undefined && deduplication?.mode === "debounce") checkReplaceable(options.id);
   if (target.kind === "ray" && options.softTimeLimit !== undefined)
     throw deafToSoftLimit(options.softTimeLimit);
+  if (options.rayCluster !== undefined && target.kind !== undefined && target.kind !== "ray")
+    throw noRayTask(target.name, options.rayCluster);
   const { queue = target.queue, attempts = target.retry.attempts } = options;
   const opts: PreparedJob["opts"] = {
-    ...readJobOptions(target.name, options),
+    ...readJobOptions(target.name, options, now),
     jobId: derivedId ?? options.id ?? randomUUID(),
     attempts,
     // The worker computes the delay from the call's or the task's policy: see backoffStrategy in the consumer.
@@ -61,12 +65,21 @@ export function prepareJob(
   const job: PreparedJob = {
     queue,
     name: target.name,
-    data: encodeCall(input, readCallMeta(options)),
+    data: encodeCall(input, readCallMeta(options, now)),
     opts,
   };
+  if (now !== undefined) opts.timestamp = now;
   if (options.idempotencyKey !== undefined) job.idempotency = readIdempotency(options.idempotencyKey, input);
   if (options.confirm === "disk" || options.confirm === "replica") job.confirm = options.confirm;
   return job;
+}
+
+function noRayTask(task: string, rayCluster: string): LovageError {
+  return new LovageError("INPUT_INVALID", `${task} is no Ray task, so it cannot be sent to a Ray cluster`, {
+    field: "rayCluster",
+    value: rayCluster,
+    hint: "leave it out; what a task itself runs on Ray names its cluster there",
+  });
 }
 
 /** Puts jobs into their queues, as they are. Resolves when Redis has them. */

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import * as z from "zod";
 import { parseJson } from "../core/json.ts";
 import type { Broker } from "./broker.ts";
+import { createRedisClock, type RedisClock } from "./redis-clock.ts";
 
 /** How often a worker writes its beat, in milliseconds. */
 export const beatInterval = 2000;
@@ -39,6 +40,8 @@ const Beat = z.object({
   /** Bytes of memory the process holds. */
   rss: z.number(),
   stopping: z.boolean(),
+  /** The Ray clusters that it knows, and the state of its breaker of each; an earlier release does not say. */
+  rayClusters: z.record(z.string(), z.enum(["closed", "open", "half-open"])).optional(),
 });
 
 /** What a worker says of itself every two seconds. */
@@ -58,7 +61,7 @@ export interface Registration {
   readonly instance: string;
   /** The name it has there; another than it wished for while a live worker has that. */
   readonly name: string;
-  /** Milliseconds by which Redis' clock is ahead of this machine's, as of the last beat. */
+  /** Milliseconds by which Redis' clock is ahead of this machine's. */
   readonly clockOffset: number;
   /** @returns whether its name had to change */
   beat(beat: WorkerBeat): Promise<boolean>;
@@ -70,14 +73,18 @@ export interface Registration {
  * A name is one live worker's: a second one gets `-2` and so on behind it. Whose process is gone from this very machine
  * needs no ten seconds to count as dead, so a worker that is started again keeps its name.
  */
-export function createRegistration(broker: Broker, wanted: string): Registration {
+export function createRegistration(
+  broker: Broker,
+  wanted: string,
+  clock: RedisClock = createRedisClock(),
+): Registration {
   const { redis, keys } = broker;
   const instance = randomUUID();
   let name = wanted;
-  let clockOffset = 0;
   let registered = false;
 
   async function write(candidate: string, beat: WorkerBeat, replaces: string): Promise<boolean> {
+    const asked = performance.now();
     const now = await redis.lovageBeat(
       keys.workers,
       candidate,
@@ -86,7 +93,7 @@ export function createRegistration(broker: Broker, wanted: string): Registration
       silentAfter,
       JSON.stringify(beat),
     );
-    if (now > 0) clockOffset = now - Date.now();
+    if (now > 0) clock.hear(now, asked, performance.now());
     return now > 0;
   }
 
@@ -106,7 +113,7 @@ export function createRegistration(broker: Broker, wanted: string): Registration
       return name;
     },
     get clockOffset() {
-      return clockOffset;
+      return clock.offset();
     },
     async beat(beat) {
       // A worker that slept too long may find its name taken, and must not take it back.
