@@ -58,6 +58,15 @@ const oneOf =
   <T extends string>(...choices: T[]) =>
   (text: string): T =>
     choices.find((choice) => choice === text) ?? reject(`is none of ${choices.join(", ")}`);
+/** Host and port each; an IPv6 address stands in brackets. */
+const endpoints = (defaultPort: number) => (text: string) =>
+  list(text).map((item) => {
+    const parsed = /^[^/@?#\s]+$/.test(item) ? URL.parse(`tcp://${item}`) : null;
+    if (parsed === null || parsed.hostname === "" || parsed.port === "0")
+      return reject(`has ${JSON.stringify(item)}, which is not host:port`);
+    const host = parsed.hostname.replace(/^\[|\]$/g, "");
+    return { host, port: parsed.port === "" ? defaultPort : Number(parsed.port) };
+  });
 const list = (text: string) => text.split(",").flatMap((item) => item.trim() || []);
 const listOf =
   <T extends string>(...choices: T[]) =>
@@ -102,12 +111,20 @@ export const variables = {
     "Redis' user: worker for a worker, scheduler or dashboard, client for what only calls; empty: the default user",
   ),
   REDIS_PASSWORD: variable(optional(string), "", "That user's password", true),
-  REDIS_TLS: variable(flag, "false", "Speak TLS to Redis"),
+  REDIS_TLS: variable(flag, "false", "Speak TLS to Redis, and to its sentinels"),
   REDIS_CA_FILE: variable(
     optional(absolutePath),
     "",
     "PEM file of the authority that signed Redis' certificate",
   ),
+  REDIS_SENTINELS: variable(
+    endpoints(26_379),
+    "",
+    "Sentinels that know where Redis' master is, as host:port,host:port; instead of REDIS_URL or REDIS_HOST and REDIS_PORT",
+  ),
+  REDIS_SENTINEL_NAME: variable(optional(string), "", "What the sentinels call the master"),
+  REDIS_SENTINEL_USERNAME: variable(optional(string), "", "The sentinels' user; empty: their default user"),
+  REDIS_SENTINEL_PASSWORD: variable(optional(string), "", "That user's password", true),
   REDIS_PREFIX: variable(
     string,
     "lovage",

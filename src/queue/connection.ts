@@ -1,10 +1,18 @@
 import { Redis, type RedisOptions } from "ioredis";
 import { describeError, LovageError } from "../core/errors.ts";
 import { tlsFaultOf, tlsHint } from "../core/tls-faults.ts";
+import { askAnother } from "./demotion.ts";
 import { codeRefusals } from "./refusals.ts";
+import {
+  checkSentinels,
+  type SentinelSettings,
+  sentinelAddress,
+  sentinelHint,
+  sentinelOptions,
+} from "./sentinels.ts";
 
-/** Where Redis is. A URL wins over the parts. */
-export interface RedisSettings {
+/** Where Redis is. A URL wins over host and port; sentinels stand instead of either. */
+export interface RedisSettings extends SentinelSettings {
   url?: string | undefined;
   host?: string | undefined;
   port?: number | undefined;
@@ -20,13 +28,20 @@ export interface RedisSettings {
 
 export const defaultPrefix = "lovage";
 
-/** A URL or settings as settings. */
+/**
+ * A URL or settings as settings.
+ * @throws LovageError `INPUT_INVALID` for sentinels without a name, or beside a URL
+ */
 export function toRedisSettings(redis: string | RedisSettings): RedisSettings {
-  return typeof redis === "string" ? { url: redis } : redis;
+  if (typeof redis === "string") return { url: redis };
+  checkSentinels(redis);
+  return redis;
 }
 
-/** Redis' address for people: host, port and database, never the password. */
+/** Redis' address for people: host, port and database, or its name and the sentinels; never the password. */
 export function redisAddress(settings: RedisSettings): string {
+  const sentinels = sentinelAddress(settings);
+  if (sentinels !== undefined) return sentinels;
   if (settings.url === undefined) return `${settings.host ?? "127.0.0.1"}:${settings.port ?? 6380}`;
   const url = URL.parse(settings.url);
   return url === null
@@ -57,13 +72,17 @@ export function createRedis(
     maxRetriesPerRequest: null,
     retryStrategy: (tries) => Math.min(50 * 2 ** Math.min(tries, 6), 2000),
     connectTimeout: 5000,
+    reconnectOnError: askAnother,
     ...overrides,
   };
   if (speaksTls(settings)) options.tls = settings.ca === undefined ? {} : { ca: settings.ca };
+  const sentinels = sentinelOptions(settings, options.tls);
   const coded = (redis: Redis) => codeRefusals(redis, redisUser(settings), redisAddress(settings));
   if (settings.url !== undefined) return coded(new Redis(settings.url, options));
-  options.host = settings.host ?? "127.0.0.1";
-  options.port = settings.port ?? 6380;
+  if (sentinels === undefined) {
+    options.host = settings.host ?? "127.0.0.1";
+    options.port = settings.port ?? 6380;
+  } else Object.assign(options, sentinels);
   if (settings.username !== undefined) options.username = settings.username;
   if (settings.password !== undefined) options.password = settings.password;
   return coded(new Redis(options));
@@ -84,8 +103,13 @@ export async function connectRedis(
 ): Promise<void> {
   const address = redisAddress(settings);
   let last: unknown;
+  let ofSentinels: Error | undefined;
+  const rememberSentinel = (error: Error) => {
+    ofSentinels = error;
+  };
   const remember = (error: Error) => {
-    last = error;
+    // That none of them could tell, of which the last one's answer says why.
+    last = /^All sentinels/.test(error.message) ? (ofSentinels ?? error) : error;
     // One that does not speak TLS waits for the rest of what it takes for a command.
     if (speaksTls(settings) && (error as NodeJS.ErrnoException).code === "ETIMEDOUT")
       last = new Error("no TLS came about, as with a Redis that does not speak it on this port (REDIS_TLS)", {
@@ -101,6 +125,7 @@ export async function connectRedis(
     );
   };
   redis.on("error", remember);
+  redis.on("sentinelError", rememberSentinel);
   const timer = setInterval(
     () => onWaiting(last === undefined ? "no answer yet" : describeError(last)),
     2000,
@@ -121,6 +146,7 @@ export async function connectRedis(
   } finally {
     clearInterval(timer);
     redis.off("error", remember);
+    redis.off("sentinelError", rememberSentinel);
   }
 }
 
@@ -139,26 +165,26 @@ export async function withDeadline<T>(answer: Promise<T>, milliseconds: number, 
 }
 
 /**
- * Refuses a Redis that may evict keys: jobs are keys.
+ * Refuses a Redis that may evict keys: jobs are keys. Some managed ones do not tell; `lovage smoke` warns of them.
  * @throws LovageError `REDIS_POLICY`
  */
 export async function requireNoEviction(redis: Redis, settings: RedisSettings): Promise<void> {
-  const policy = /maxmemory_policy:(\S+)/.exec(await redis.info("memory"))?.[1] ?? "unknown";
-  if (policy === "noeviction") return;
+  const policy = /maxmemory_policy:(\S+)/.exec(await redis.info("memory"))?.[1];
+  if (policy === undefined || policy === "noeviction") return;
   throw new LovageError(
     "REDIS_POLICY",
     `Redis at ${redisAddress(settings)} has maxmemory-policy ${policy}: under memory pressure it would throw jobs away`,
     {
       field: "maxmemory-policy",
       value: policy,
-      hint: "run `CONFIG SET maxmemory-policy noeviction` and write `maxmemory-policy noeviction` into redis.conf",
+      hint: "run `CONFIG SET maxmemory-policy noeviction` and write `maxmemory-policy noeviction` into redis.conf; a managed Redis has it among its parameters",
     },
   );
 }
 
 function hintOf(settings: RedisSettings, error: unknown): string | undefined {
   const fault = tlsFaultOf(error);
-  if (fault === undefined) return undefined;
+  if (fault === undefined) return sentinelHint(error);
   const given = settings.ca !== undefined;
   const plain = "leave out REDIS_TLS, and write redis:// instead of rediss://";
   return tlsHint(fault, { whose: "Redis", setting: "REDIS_CA_FILE", given, plain });
@@ -173,8 +199,9 @@ export function unavailable(address: string, cause: unknown, hint?: string): Lov
   const why = cause === undefined ? "no answer" : describeError(cause);
   return new LovageError("REDIS_UNAVAILABLE", `Redis at ${address} cannot be used: ${why}`, {
     cause,
-    hint: isRefusal(cause)
-      ? "check the user and its password: REDIS_USERNAME and REDIS_PASSWORD, or those in REDIS_URL"
-      : (hint ?? "check that it runs, and REDIS_URL or REDIS_HOST and REDIS_PORT"),
+    hint:
+      isRefusal(cause) && sentinelHint(cause) === undefined
+        ? "check the user and its password: REDIS_USERNAME and REDIS_PASSWORD, or those in REDIS_URL"
+        : (hint ?? "check that it runs, and REDIS_URL or REDIS_HOST and REDIS_PORT"),
   });
 }

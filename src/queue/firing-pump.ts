@@ -3,6 +3,7 @@ import { LovageError } from "../core/errors.ts";
 import type { EnqueueGate } from "../task/enqueue-hooks.ts";
 import type { Broker } from "./broker.ts";
 import { cancelJob } from "./cancellation.ts";
+import { isDemotion } from "./demotion.ts";
 import { type Firing, prepareScheduled, readFiring } from "./firing.ts";
 import type { JobPlace } from "./idempotency.ts";
 import type { PreparedJob } from "./producer.ts";
@@ -89,7 +90,12 @@ export function createFiringPump(broker: Broker, gate?: EnqueueGate): FiringPump
     if (before !== connections) return undefined;
     const answers = await multi.exec();
     if (answers === null) return undefined;
-    for (const [error] of answers) if (error !== null) throw error;
+    for (const [error] of answers) {
+      if (error === null) continue;
+      // The next try must find the master that is now.
+      if (isDemotion(error)) redis.disconnect(true);
+      throw error;
+    }
     return there;
   }
 

@@ -1,6 +1,8 @@
+import { LovageError } from "../core/errors.ts";
 import type { BrokerOperations, QueueHealth, RedisHealth } from "../task/context.ts";
 import { queueNames } from "../task/definition.ts";
 import type { Broker } from "./broker.ts";
+import { readRegistry, silentAfter } from "./registry.ts";
 
 /** How many jobs are removed between two looks; keeps Redis responsive while a large backlog is cleaned. */
 const cleanBatch = 1000;
@@ -53,7 +55,7 @@ export async function readQueueHealth(broker: Broker, name: string): Promise<Que
     queue.getJobCounts("wait", "prioritized", "delayed", "active", "failed"),
     // The waiting list is taken from its tail, so ascending order begins with the oldest.
     queue.getJobs(["wait", "prioritized"], 0, 0, true),
-    queue.getWorkersCount(),
+    countWorkers(broker, name),
   ]);
   const since = oldest.map((job) => job.timestamp + (job.delay ?? 0)).sort((a, b) => a - b)[0];
   return {
@@ -65,6 +67,19 @@ export async function readQueueHealth(broker: Broker, name: string): Promise<Que
     oldestMilliseconds: since === undefined ? null : Math.max(0, Date.now() - since),
     workers,
   };
+}
+
+/** Those whose connection Redis lists; a managed Redis that lists none to its users has those that tell of themselves. */
+async function countWorkers(broker: Broker, name: string): Promise<number> {
+  try {
+    return await broker.queue(name).getWorkersCount();
+  } catch (error) {
+    if (!(error instanceof LovageError) || error.code !== "REDIS_FORBIDDEN") throw error;
+    const records = await readRegistry(broker);
+    return records.filter(
+      ({ age, queues }) => age < silentAfter && queues.some((queue) => queue.name === name),
+    ).length;
+  }
 }
 
 async function clean(

@@ -5,6 +5,7 @@ import type { TaskManifest } from "../task/catalogue.ts";
 import { type Call, encodeCall } from "../task/codec.ts";
 import type { RetryPolicy } from "../task/definition.ts";
 import { deafToSoftLimit } from "../task/limits.ts";
+import type { Confirmation } from "./durability.ts";
 import { type EnqueueOptions, readCallMeta, readJobOptions } from "./enqueue-options.ts";
 import { type Idempotency, readIdempotency } from "./idempotency.ts";
 import type { Queues } from "./queues.ts";
@@ -25,8 +26,8 @@ export interface PreparedJob {
   data: Call;
   opts: JobsOptions & { jobId: string };
   idempotency?: Idempotency;
-  /** Whether it must be confirmed to be on disk. */
-  onDisk?: boolean;
+  /** Who must have it before its call succeeds. */
+  confirm?: Confirmation;
 }
 
 /** The largest input, in bytes of JSON: Redis keeps each waiting job in memory. */
@@ -69,7 +70,7 @@ export function prepareJob(
   };
   if (now !== undefined) opts.timestamp = now;
   if (options.idempotencyKey !== undefined) job.idempotency = readIdempotency(options.idempotencyKey, input);
-  if (options.confirm === "disk") job.onDisk = true;
+  if (options.confirm === "disk" || options.confirm === "replica") job.confirm = options.confirm;
   return job;
 }
 

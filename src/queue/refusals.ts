@@ -1,5 +1,6 @@
 import type { Redis } from "ioredis";
 import { LovageError } from "../core/errors.ts";
+import { followDemotions, isDemotion, leaveDemoted } from "./demotion.ts";
 
 /** How Redis says it of a command, and of one inside a script: Valkey, and Redis 7.0. */
 const refusal = /^NOPERM|ACL failure in script|user executing the script can't/;
@@ -7,12 +8,23 @@ const refusal = /^NOPERM|ACL failure in script|user executing the script can't/;
 /** How Redis says that its memory is full, or that it cannot write its files; of a command and of one inside a script. */
 const full = /(?:^|-|ERR )(?:OOM|MISCONF) /;
 
-/** What Redis' ACL refuses, and what it has no room for, is told with a code, on this connection and on those that are made from it. */
+/**
+ * What Redis' ACL refuses, and what it has no room for, is told with a code, on this connection and on those that are made
+ * from it; and what only a master does is asked again of the one that is now.
+ */
 export function codeRefusals<R extends Redis>(redis: R, user: string, address: string): R {
   const settle = redis.handleReconnection.bind(redis);
   let last: LovageError | undefined;
   // Each error that Redis answers with goes this way, those inside pipelines and scripts too.
   redis.handleReconnection = (error, item) => {
+    const { inTransaction } = item.command as { inTransaction?: boolean };
+    if (isDemotion(error)) leaveDemoted(address);
+    if (isDemotion(error) && inTransaction === true) {
+      // Alone, without the rest of its transaction, it must not be done: the caller has to begin again.
+      redis.disconnect(true);
+      item.command.reject(error);
+      return;
+    }
     // A transaction that is given up says so last, and why at the command that was refused.
     const discarded = error.message.startsWith("EXECABORT") ? last : undefined;
     last = refusal.test(error.message)
@@ -22,6 +34,7 @@ export function codeRefusals<R extends Redis>(redis: R, user: string, address: s
         : undefined;
     settle(discarded ?? last ?? error, item);
   };
+  followDemotions(redis, address);
   const duplicate = redis.duplicate.bind(redis);
   redis.duplicate = ((overrides) =>
     codeRefusals(duplicate(overrides), user, address)) as typeof redis.duplicate;

@@ -1,9 +1,10 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import { LovageError } from "../core/errors.ts";
 import type { Broker } from "./broker.ts";
 import { unavailable, withDeadline } from "./connection.ts";
 import { addDeduplicated } from "./deduplication.ts";
-import { confirmOnDisk, requireDiskConfirmation } from "./durability.ts";
+import { confirm, confirmationOf, requireConfirmation } from "./durability.ts";
 import { type EnqueueScripts, withEnqueueScripts } from "./enqueue-scripts.ts";
 import { claimKeys, type JobPlace, noteAdded } from "./idempotency.ts";
 import { createPlainJobs, isPlain, type PlainJobs } from "./plain-jobs.ts";
@@ -27,11 +28,14 @@ const atOnce = 1000;
 /** How often who waits for the connection looks whether the client was closed meanwhile, in milliseconds. */
 const lookInterval = 100;
 
+/** Milliseconds between two tries of what a lost connection did not carry. */
+const retryPause = 20;
+
 const unknownOutcome =
   "whether the job was made is not known: call again with the same `id` or `idempotencyKey`, and it is made once only";
 
 export function createSender(broker: Broker): Sender {
-  const lanes = { memory: createLane(broker), disk: createLane(broker) };
+  const lanes = { memory: createLane(broker), confirmed: createLane(broker) };
 
   async function sendOn(lane: Lane, jobs: readonly PreparedJob[], within: number): Promise<JobPlace[]> {
     const until = Date.now() + within;
@@ -44,7 +48,11 @@ export function createSender(broker: Broker): Sender {
         return await withDeadline(makeJobs(broker, lane, jobs, until), left, broker.address);
       } catch (error) {
         // Every job has its id by now, so sending it again makes no second one.
-        if (isLostConnection(error) && Date.now() < until) continue;
+        if (isLostConnection(error) && Date.now() < until) {
+          // A connection that is being closed refuses at once, and hears of its end only when others have their turn.
+          await sleep(retryPause);
+          continue;
+        }
         throw toCoded(error, broker.address, sent);
       }
     }
@@ -52,12 +60,12 @@ export function createSender(broker: Broker): Sender {
 
   return {
     async send(jobs, within) {
-      const onDisk = jobs.some((job) => job.onDisk === true);
-      // A connection that waits for the disk keeps all other calls on it waiting.
-      return sendOn(onDisk ? lanes.disk : lanes.memory, jobs, within);
+      const lane = confirmationOf(jobs) === undefined ? lanes.memory : lanes.confirmed;
+      // A connection that waits for a disk or a replica keeps all other calls on it waiting.
+      return sendOn(lane, jobs, within);
     },
     async close() {
-      await Promise.all([lanes.memory.close(), lanes.disk.close()]);
+      await Promise.all([lanes.memory.close(), lanes.confirmed.close()]);
     },
   };
 }
@@ -146,8 +154,8 @@ async function makeJobs(
   until: number,
 ): Promise<JobPlace[]> {
   const { redis, queues, plain, connections } = lane;
-  const onDisk = jobs.some((job) => job.onDisk === true);
-  if (onDisk) await requireDiskConfirmation(redis);
+  const confirmation = confirmationOf(jobs);
+  if (confirmation !== undefined) await requireConfirmation(redis, confirmation);
   const claims = await claimKeys(redis, keys, jobs);
 
   async function make(job: PreparedJob): Promise<JobPlace> {
@@ -155,25 +163,28 @@ async function makeJobs(
     if (Date.now() >= until) throw unavailable(address, "it answered too late");
     const claim = claims.get(job);
     if (claim?.made === true) {
-      // Written again, so that a wait for the disk has something to wait for.
-      if (onDisk) await noteAdded(redis, keys, job, claim.id);
+      // Written again, so that the wait has something to wait for.
+      if (confirmation !== undefined) await noteAdded(redis, keys, job, claim.id);
       return { id: claim.id, queue: claim.queue };
     }
-    const asked =
+    const claimed =
       claim === undefined ? job : { ...job, queue: claim.queue, opts: { ...job.opts, jobId: claim.id } };
-    const add = () => (plain !== undefined && isPlain(asked) ? plain.add(asked) : addJob(queues, asked));
+    const add = () =>
+      plain !== undefined && isPlain(claimed) ? plain.add(claimed) : addJob(queues, claimed);
     const id =
-      asked.opts.deduplication === undefined ? await add() : await addDeduplicated(redis, keys, asked, add);
+      claimed.opts.deduplication === undefined
+        ? await add()
+        : await addDeduplicated(redis, keys, claimed, add);
     if (claim !== undefined) await noteAdded(redis, keys, job, id);
-    return { id, queue: asked.queue };
+    return { id, queue: claimed.queue };
   }
 
   const places: JobPlace[] = [];
   for (let from = 0; from < jobs.length; from += atOnce)
     places.push(...(await Promise.all(jobs.slice(from, from + atOnce).map(make))));
-  if (onDisk) {
-    await confirmOnDisk(redis, places, until - Date.now());
-    // Another Redis may have answered for its disk than the one that took the jobs: it died in between and came back.
+  if (confirmation !== undefined) {
+    await confirm(redis, confirmation, places, until - Date.now());
+    // Another Redis may have answered for it than the one that took the jobs: it died in between and came back.
     if (lane.connections !== connections) throw new Error("Connection is closed: all is sent once more");
   }
   return places;

@@ -6,6 +6,7 @@ import { deployInTheMiddle } from "./faults/deploy-in-the-middle.ts";
 import { deployUnderFaults } from "./faults/deploy-under-faults.ts";
 import { diskFull } from "./faults/disk-full.ts";
 import { eventLoopBlocked } from "./faults/event-loop-blocked.ts";
+import { hostUnplugged } from "./faults/host-unplugged.ts";
 import { memory } from "./faults/memory.ts";
 import { rayAgentErrors } from "./faults/ray-agent-errors.ts";
 import { rayDriverKilled } from "./faults/ray-driver-killed.ts";
@@ -18,6 +19,7 @@ import { redisFull } from "./faults/redis-full.ts";
 import { redisKilled, redisKilledConfirmed } from "./faults/redis-killed.ts";
 import { redisPaused } from "./faults/redis-paused.ts";
 import { schedulersKilled } from "./faults/schedulers-killed.ts";
+import { sentinelFailover } from "./faults/sentinel-failover.ts";
 import { slowLossyLink } from "./faults/slow-lossy-link.ts";
 import { workerFrozen } from "./faults/worker-frozen.ts";
 import { workerKilled } from "./faults/worker-killed.ts";
@@ -34,6 +36,8 @@ export const faults: readonly Fault[] = [
   slowLossyLink,
   redisFull,
   diskFull,
+  sentinelFailover,
+  hostUnplugged,
   deployInTheMiddle,
   memory,
   schedulersKilled,

@@ -27,7 +27,7 @@ export interface PlannedCall {
 
 export interface LoadOptions {
   perSecond: number;
-  confirm?: "disk";
+  confirm?: "disk" | "replica";
   /** How long runs take at most, in milliseconds. Default 60. */
   longest?: number;
   /** Bytes of text that inputs carry at most. Default 2000. */

@@ -68,6 +68,33 @@ test("what could not work is refused, not discovered", () => {
   expect(text).toContain("RESULT_AGE is shorter than 1s");
 });
 
+test("Redis is found by sentinels", () => {
+  const given = {
+    REDIS_SENTINELS: "10.0.0.1:26380, redis.test,[::1]:26379",
+    REDIS_SENTINEL_NAME: "mymaster",
+    REDIS_SENTINEL_PASSWORD: "pw",
+  };
+  expect(loadConfig([from(given)]).redis).toMatchObject({
+    sentinels: [
+      { host: "10.0.0.1", port: 26_380 },
+      { host: "redis.test", port: 26_379 },
+      { host: "::1", port: 26_379 },
+    ],
+    sentinelName: "mymaster",
+    sentinelPassword: "pw",
+  });
+  expect(loadConfig([]).redis.sentinels).toBe(undefined);
+  expect(faults(from({ REDIS_SENTINELS: "10.0.0.1" }))).toContain("REDIS_SENTINEL_NAME belong together");
+  expect(faults(from({ REDIS_SENTINEL_NAME: "x" }))).toContain("belong together");
+  const both = faults(from({ ...given, REDIS_URL: "redis://:secret@10.0.0.9" }));
+  expect(both).toContain("REDIS_URL and REDIS_SENTINELS both say where Redis is");
+  expect(both).not.toContain("secret");
+  for (const bad of ["redis://10.0.0.1:1", "me@host:1", "host:0", "host:99999", "a b:1"])
+    expect(faults(from({ REDIS_SENTINELS: bad, REDIS_SENTINEL_NAME: "x" })), bad).toContain(
+      "is not host:port",
+    );
+});
+
 test("a place that is given anew is not mixed with what a weaker source says of another", () => {
   const folder = mkdtempSync(join(tmpdir(), "lovage-config-"));
   mkdirSync(join(folder, ".lovage"));
@@ -77,6 +104,8 @@ test("a place that is given anew is not mixed with what a weaker source says of 
   );
   const read = (environment: Record<string, string>) => loadConfig(environmentSources(environment, folder));
   expect(read({ REDIS_HOST: "localhost" }).redis.url).toBe("redis://:pw@127.0.0.1:6380");
+  const sentinels = { REDIS_SENTINELS: "10.0.0.1", REDIS_SENTINEL_NAME: "mymaster" };
+  expect(read(sentinels).redis).toMatchObject({ url: undefined, sentinelName: "mymaster" });
   expect(read({ REDIS_HOST: "10.0.0.84" }).redis).toMatchObject({ url: undefined, host: "10.0.0.84" });
   expect(read({ REDIS_PORT: "6390" }).redis.url).toBeUndefined();
   expect(read({}).ray).toMatchObject({ address: "http://127.0.0.1:8265", token: "local" });

@@ -24,6 +24,15 @@ test("no variable that is secret can be read from what is shown", () => {
   });
 });
 
+test("beside sentinels an address is not shown, nor their password", () => {
+  const variables = { REDIS_SENTINELS: "h:1", REDIS_SENTINEL_NAME: "m", REDIS_SENTINEL_PASSWORD: "s3cr3t" };
+  const shown = publicConfig(loadConfig([{ name: "a test", own: false, variables }])) as {
+    redis: Record<string, unknown>;
+  };
+  expect(shown.redis).toMatchObject({ sentinels: [{ host: "h", port: 1 }], sentinelPassword: "(secret)" });
+  expect(shown.redis).not.toHaveProperty("host");
+});
+
 test("the token of a further Ray cluster is not shown, either", () => {
   const variables = { RAY_CLUSTERS: "gpu=http://me:s3cr3t@ray.test", RAY_AUTH_TOKEN_GPU: "s3cr3t" };
   const config = loadConfig([{ name: "a test", own: false, variables }]);

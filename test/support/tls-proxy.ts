@@ -2,10 +2,14 @@ import { type AddressInfo, connect } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
 import type { Pair } from "./certificate.ts";
 
-/** Speaks TLS before a server of this machine that does not, as the embedded Valkey does not. */
+/**
+ * Speaks TLS before a server of this machine that does not, as the embedded Valkey does not.
+ * @param change what becomes of each piece of an answer; its length must stay
+ */
 export async function startTlsProxy(
   target: number,
   pair: Pair,
+  change?: (piece: string) => string,
 ): Promise<{ port: number; connections(): number; close(): Promise<void> }> {
   const open = new Set<TLSSocket>();
   let count = 0;
@@ -13,7 +17,9 @@ export async function startTlsProxy(
     count += 1;
     open.add(socket);
     const plain = connect(target, "127.0.0.1");
-    socket.pipe(plain).pipe(socket);
+    socket.pipe(plain);
+    if (change === undefined) plain.pipe(socket);
+    else plain.on("data", (piece) => socket.write(change(piece.toString("latin1")), "latin1"));
     const end = () => {
       open.delete(socket);
       socket.destroy();

@@ -14,7 +14,14 @@ export function redisCheck(looked: Promise<RedisHealth>): Check {
   return { name: "redis", run: async () => judgeRedis(await looked) };
 }
 
-function judgeRedis({ version, appendOnly, persistenceOk, usedBytes, maxBytes }: RedisHealth): Finding {
+function judgeRedis({
+  version,
+  policy,
+  appendOnly,
+  persistenceOk,
+  usedBytes,
+  maxBytes,
+}: RedisHealth): Finding {
   const failed = (message: string, hint: string): Finding => ({ result: "failed", message, hint });
   if (maxBytes > 0 && usedBytes > fullest * maxBytes) {
     return failed(
@@ -30,6 +37,13 @@ function judgeRedis({ version, appendOnly, persistenceOk, usedBytes, maxBytes }:
       "its append-only file is off: a crash loses what was enqueued",
       "write appendonly yes into redis.conf",
     );
+  }
+  if (policy !== "noeviction") {
+    return {
+      result: "warning",
+      message: "it does not tell its maxmemory-policy; with any but noeviction it may throw jobs away",
+      hint: "look at its parameters where it is managed",
+    };
   }
   const room = maxBytes === 0 ? "no limit" : `${mebibytes(maxBytes)}`;
   return {
