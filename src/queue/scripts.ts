@@ -61,6 +61,16 @@ const sources = {
       redis.call("hset", KEYS[1], ARGV[2], ARGV[3])
       return 1`,
   },
+  /**
+   * Takes a start back that began nothing. Only from who holds the lock: another worker's start stands, or two starts
+   * would have one number.
+   */
+  lovageUnstart: {
+    numberOfKeys: 2,
+    lua: `
+      if redis.call("get", KEYS[2]) ~= ARGV[1] then return 0 end
+      return redis.call("hincrby", KEYS[1], "ats", -1)`,
+  },
   /** Appends lines to the log of a job whose lock the caller holds, keeps the last ones, counts all, and moves a cursor. */
   lovageLog: {
     numberOfKeys: 3,
@@ -193,6 +203,7 @@ export interface ScriptCommands
     SearchCommands,
     DepthCommand {
   lovageSetHeld(job: string, lock: string, token: string, field: string, value: string): Promise<number>;
+  lovageUnstart(job: string, lock: string, token: string): Promise<number>;
   lovageLog(
     job: string,
     logs: string,

@@ -1,0 +1,5 @@
+import type { Fault } from "./fault.ts";
+import { workerKilled } from "./faults/worker-killed.ts";
+
+/** All faults, in the order in which they are run. */
+export const faults: readonly Fault[] = [workerKilled];
