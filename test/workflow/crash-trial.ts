@@ -1,21 +1,42 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { createLogger } from "../../src/observe/logger.ts";
+import * as fc from "fast-check";
+import type { JobState } from "../../src/core/states.ts";
 import { type Broker, openBroker } from "../../src/queue/broker.ts";
 import { sweepParkedWorkflows } from "../../src/queue/parked-workflows.ts";
 import { addJobs, prepareJob } from "../../src/queue/producer.ts";
 import { readSnapshot } from "../../src/queue/snapshot.ts";
-import { createClusterOperations } from "../../src/ray/cluster.ts";
-import { createProgramPackage } from "../../src/ray/program.ts";
-import { createRayRunner } from "../../src/ray/runner.ts";
-import { createRayClient } from "../../src/ray-client-http/index.ts";
-import { createWorker } from "../../src/worker/worker.ts";
-import { type Crash, type CrashProxy, startCrashProxy } from "../support/crash-proxy.ts";
+import type { Crash, CrashProxy } from "../support/crash-proxy.ts";
+import { eventually } from "../support/eventually.ts";
+import { startLife } from "../support/mortal-worker.ts";
 import { createProgramCatalogue, type Expected, expectedOf, type Node, programName } from "./program.ts";
+
+/** How a worker dies, and whether another one does whatever else there is to do before what the dead one held is free. */
+export interface Death extends Crash {
+  late: boolean;
+}
+
+/** Up to three deaths, one after another. */
+export const deaths: fc.Arbitrary<Death[]> = fc.array(
+  fc.record({
+    at: fc.oneof(fc.integer({ min: 10, max: 60 }), fc.integer({ min: 10, max: 200 })),
+    carriedOut: fc.boolean(),
+    late: fc.boolean(),
+  }),
+  { minLength: 1, maxLength: 3, size: "max" },
+);
+
+/** Something that the program, or a call of it, should have done and did not; or did more often than it may. */
+export interface TrialFault {
+  what: "lost" | "doubled";
+  text: string;
+}
 
 /** What one program came to, with workers that died on the way. */
 export interface Trial {
   /** Every way in which it differs from the same program without crashes; none is as it should be. */
-  faults: string[];
+  faults: TrialFault[];
+  /** How the workflow ended; undefined: it did not. */
+  state?: JobState;
   /** How many workers really died: a program may end before its crash comes. */
   crashes: number;
   /** The commands that each worker sent, the last of a dead one being the one at which it died. */
@@ -37,7 +58,7 @@ const patience = { sweep: 1500, end: 20_000 };
 /** Runs a program with one worker after another, each of which dies at its command, and a last one that does not. */
 export async function tryProgram(
   program: Node,
-  crashes: readonly Crash[],
+  crashes: readonly Death[],
   { redis, prefix }: TrialWorld,
 ): Promise<Trial> {
   const broker = await openBroker({ redis: { url: redis, prefix } });
@@ -49,7 +70,7 @@ export async function tryProgram(
     const target = { name: programName, queue, retry: { attempts: 1 } };
     await addJobs(broker, [prepareJob(target, { node: program, path: "0", before: "start" }, { id })]);
     for (const crash of [...crashes, undefined]) {
-      const life = await startLife({ redis, prefix }, crash, { seen, executions });
+      const life = await startLife({ redis, prefix }, crash, noting({ seen, executions }));
       try {
         await untilOver(broker, life.proxy, trial);
       } finally {
@@ -59,11 +80,17 @@ export async function tryProgram(
       }
       if (!life.proxy.crashing.aborted) break;
       await life.proxy.crashed;
+      if (crash?.late) {
+        const other = await startLife({ redis, prefix }, undefined, noting({ seen, executions }));
+        await untilOthersDone(broker);
+        await other.end();
+      }
       await letLocksRunOut(broker);
     }
+    trial.state = (await readSnapshot(broker, queue, id)).state;
     trial.faults.push(...(await compare(broker, expectedOf(program), { seen, executions, ...trial })));
   } catch (error) {
-    trial.faults.push(String(error));
+    trial.faults.push({ what: "lost", text: String(error) });
   } finally {
     await Promise.all(burials);
     for await (const keys of broker.redis.scanStream({ match: `${prefix}:*`, count: 1000 }))
@@ -78,114 +105,19 @@ interface Seen {
   executions: Map<string, number>;
 }
 
-interface Life {
-  proxy: CrashProxy;
-  end(): Promise<void>;
-}
-
-const silent = createLogger({ level: "silent", format: "json" });
-
-/** A worker that dies at a command. */
-async function startLife(
-  { redis, prefix }: TrialWorld,
-  crash: Crash | undefined,
-  notes: Seen,
-): Promise<Life> {
-  const proxy = await startCrashProxy(redis);
-  const alive = () => {
-    if (proxy.crashing.aborted) throw new Error("this process is dead");
-  };
-  const catalogue = createProgramCatalogue({
-    executed(label) {
-      alive();
-      notes.executions.set(label, (notes.executions.get(label) ?? 0) + 1);
-    },
-    saw(label, what) {
-      alive();
-      notes.seen.set(label, (notes.seen.get(label) ?? new Set()).add(what));
-    },
-  });
-  const { broker, disconnect } = withEnd(await openBroker({ redis: { url: proxy.url, prefix } }));
-  const ray = createRayClient({ address: "http://127.0.0.1:1" });
-  const worker = createWorker({
-    name: "trial",
-    queues: [{ name: queue, concurrency: 4 }],
-    broker,
-    catalogue,
-    rayRunner: createRayRunner({
-      client: ray,
-      programs: createProgramPackage(ray, import.meta.dirname),
-      settings: {
-        world: prefix,
-        datasetsDir: "",
-        modelsDir: "",
-        uriSchemes: [],
-        pip: undefined,
-        unavailableTimeout: 1000,
+/** A catalogue that notes what happens. */
+function noting({ seen, executions }: Seen): Parameters<typeof startLife>[2] {
+  return (alive) =>
+    createProgramCatalogue({
+      executed(label) {
+        alive();
+        executions.set(label, (executions.get(label) ?? 0) + 1);
       },
-    }),
-    cluster: createClusterOperations(ray),
-    settings: {
-      expectedNodes: 1,
-      expectedCpus: 1,
-      datasetsDir: "",
-      modelsDir: "",
-      healthChannels: [],
-      webhookUrl: undefined,
-      smtpUrl: undefined,
-      emailFrom: undefined,
-      emailTo: undefined,
-    },
-    logger: await silent,
-    shutdownTimeout: 0,
-    lockDuration: 30_000,
-    retention: { result: { age: 60_000, count: 1000 }, failure: { age: 60_000, count: 1000 }, logLines: 10 },
-  });
-  proxy.arm(crash);
-  const starting = worker.start().catch((error) => {
-    // Who dies while it starts may not be able to.
-    if (!proxy.crashing.aborted) throw error;
-  });
-  await Promise.race([starting, proxy.crashed]);
-  return {
-    proxy,
-    async end() {
-      if (proxy.crashing.aborted) {
-        disconnect();
-        // It would wait five seconds for what it cannot do any more.
-        worker.stop().catch(() => {});
-      } else {
-        await starting;
-        await worker.stop();
-      }
-      await Promise.all([broker.close(), ray.close()]);
-      await proxy.close();
-    },
-  };
-}
-
-/** A broker all of whose connections can be ended at once, also those that BullMQ made of its own. */
-function withEnd(broker: Broker): { broker: Broker; disconnect(): void } {
-  const all: Pick<Broker["redis"], "disconnect">[] = [broker.redis];
-  const duplicate = broker.redis.duplicate.bind(broker.redis);
-  broker.redis.duplicate = (options) => {
-    const further = duplicate(options);
-    all.push(further);
-    return further;
-  };
-  return {
-    broker: {
-      ...broker,
-      duplicate(options) {
-        const further = broker.duplicate(options);
-        all.push(further);
-        return further;
+      saw(label, nonce) {
+        alive();
+        seen.set(label, (seen.get(label) ?? new Set()).add(nonce));
       },
-    },
-    disconnect() {
-      for (const redis of all) redis.disconnect();
-    },
-  };
+    });
 }
 
 /** Until the workflow has ended and nothing of it is left to do, or the worker is dead. */
@@ -201,6 +133,16 @@ async function untilOver(broker: Broker, proxy: CrashProxy, trial: Trial): Promi
     }
     await sleep(3);
   }
+}
+
+/** Until only those jobs are left that the dead worker holds, and what waits for them. */
+async function untilOthersDone(broker: Broker): Promise<void> {
+  const held = await broker.redis.lrange(broker.keys.active(queue), 0, -1);
+  await eventually("the others have ended", async () => {
+    const { wait, delayed } = await broker.queue(queue).getJobCounts("wait", "delayed");
+    const active = await broker.redis.lrange(broker.keys.active(queue), 0, -1);
+    return wait === 0 && delayed === 0 && active.every((job) => held.includes(job));
+  });
 }
 
 /** Ended, and no call of it waits or runs. */
@@ -226,28 +168,28 @@ async function compare(
   broker: Broker,
   expected: Expected,
   { seen, executions, crashes }: Seen & Pick<Trial, "crashes">,
-): Promise<string[]> {
-  const faults: string[] = [];
+): Promise<TrialFault[]> {
+  const faults: TrialFault[] = [];
+  const lost = (text: string) => void faults.push({ what: "lost", text });
+  const doubled = (text: string) => void faults.push({ what: "doubled", text });
   const { output, error, state } = await readSnapshot(broker, queue, id);
   const { outcome } = expected;
   if ("value" in outcome) {
     if (state !== "completed" || output !== outcome.value)
-      faults.push(`ended ${state} with ${JSON.stringify(output ?? error)} instead of ${outcome.value}`);
+      lost(`ended ${state} with ${JSON.stringify(output ?? error)} instead of ${outcome.value}`);
   } else if (state !== "failed" || error === undefined || !outcome.errors.includes(error.message)) {
     const wanted = outcome.errors.join(" or ");
-    faults.push(`ended ${state} with ${JSON.stringify(output ?? error)} instead of the error of ${wanted}`);
+    lost(`ended ${state} with ${JSON.stringify(output ?? error)} instead of the error of ${wanted}`);
   }
   for (const [label, times] of expected.executions) {
     const really = executions.get(label) ?? 0;
-    if (really < times || really > times + crashes)
-      faults.push(`${label} ran ${really} times instead of ${times}, with ${crashes} crashes`);
+    if (really < times) lost(`${label} ran ${really} times instead of ${times}`);
   }
   for (const [label, really] of executions) {
-    if (expected.executions.has(label)) continue;
-    const times = expected.possible.get(label);
-    if (times === undefined) faults.push(`${label} ran and should not`);
-    else if (really > times + crashes)
-      faults.push(`${label} ran ${really} times instead of ${times} at most`);
+    const times = expected.executions.get(label) ?? expected.possible.get(label) ?? 0;
+    // What ran when its worker died runs once more.
+    const most = times === 0 ? 0 : times + crashes;
+    if (really > most) doubled(`${label} ran ${really} times instead of ${most} at most`);
   }
   for (const [label, given] of seen)
     if (given.size > 1)
@@ -259,6 +201,6 @@ async function compare(
     ids.set(call, (ids.get(call) ?? new Set()).add(job.id ?? ""));
   }
   for (const [label, jobs] of ids)
-    if (jobs.size > 1) faults.push(`${label} was called as ${[...jobs].join(" and ")}`);
+    if (jobs.size > 1) doubled(`${label} was called as ${[...jobs].join(" and ")}`);
   return faults;
 }
