@@ -193,7 +193,7 @@ async function compare(
   }
   for (const [label, given] of seen)
     if (given.size > 1)
-      faults.push(`the outcome of ${label} was another when the function ran again: ${[...given]}`);
+      doubled(`the outcome of ${label} was another when the function ran again: ${[...given]}`);
   const ids = new Map<string, Set<string>>();
   for (const job of await broker.queue(queue).getJobs(["completed", "failed"])) {
     const input = job.data.input as { label?: string; path?: string };
