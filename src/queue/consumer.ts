@@ -5,13 +5,16 @@ import { sleepName } from "../task/builtin.ts";
 import type { RetryPolicy } from "../task/definition.ts";
 import type { Delivery, Outcome } from "../task/execute.ts";
 import { letThrough } from "./cancellation.ts";
+import { clockedBackend } from "./clocked-backend.ts";
 import { end, handBackUnstarted, retryDelay } from "./endings.ts";
 import { BullJob, type GivenUpJob, type Held, type HeldJob, type HeldJobOptions } from "./held-job.ts";
 import { jobFields } from "./keys.ts";
 import { wakeWorkflow } from "./parked-workflows.ts";
+import type { RedisClock } from "./redis-clock.ts";
 
 export interface ConsumerOptions extends HeldJobOptions {
   concurrency: number;
+  clock: Pick<RedisClock, "offset">;
   workerName: string;
   retention: { result: Retention; failure: Retention; logLines: number };
   retryPolicy(task: string): RetryPolicy | undefined;
@@ -132,22 +135,27 @@ export function createConsumer(options: ConsumerOptions): Consumer {
 
   return {
     async start() {
-      worker = new Worker(queue, handle, {
-        connection: broker.redis,
-        prefix: broker.keys.prefix,
-        name: options.workerName,
-        concurrency,
-        ...(broker.telemetry && { telemetry: broker.telemetry }),
-        lockDuration: options.lockDuration,
-        stalledInterval: Math.max(1000, options.lockDuration / 2),
-        maxStalledCount,
-        removeOnComplete: keep(options.retention.result),
-        removeOnFail: keep(options.retention.failure),
-        settings: {
-          backoffStrategy: (attempt, _type, error, job) =>
-            retryDelay(options.retryPolicy, attempt, error, job),
+      worker = new Worker(
+        queue,
+        handle,
+        {
+          connection: broker.redis,
+          prefix: broker.keys.prefix,
+          name: options.workerName,
+          concurrency,
+          ...(broker.telemetry && { telemetry: broker.telemetry }),
+          lockDuration: options.lockDuration,
+          stalledInterval: Math.max(1000, options.lockDuration / 2),
+          maxStalledCount,
+          removeOnComplete: keep(options.retention.result),
+          removeOnFail: keep(options.retention.failure),
+          settings: {
+            backoffStrategy: (attempt, _type, error, job) =>
+              retryDelay(options.retryPolicy, attempt, error, job),
+          },
         },
-      });
+        clockedBackend(options.clock),
+      );
       worker.on("error", options.onError);
       worker.on("stalled", options.onStalled);
       worker.on("completed", (job) => {

@@ -27,6 +27,8 @@ export interface ContextParts {
   rayRuns: RayRuns;
   /** What the hooks do to each call that a task makes. */
   gate: EnqueueGate | undefined;
+  /** Milliseconds since 1970 by Redis' clock. */
+  now(): number;
 }
 
 /**
@@ -109,7 +111,7 @@ export class JobContext implements ChunkContext {
     const { broker, catalogue, gate } = this.#parts;
     const task = catalogue.get(name);
     validate(task.input, input, "INPUT_INVALID", `the input of ${name}`);
-    const prepared = prepareJob(task, input, options);
+    const prepared = prepareJob(task, input, options, undefined, this.#parts.now());
     const { headers } = this.#meta;
     await sendOutgoing([prepared], { headers, gate, add: () => addJobs(broker, [prepared]) });
     return prepared.opts.jobId;

@@ -23,6 +23,8 @@ export interface WorkflowParts {
   catalogue: Catalogue;
   /** What the hooks do to each call. */
   gate: EnqueueGate | undefined;
+  /** Milliseconds since 1970 by Redis' clock, by which the calls' delays end. */
+  now(): number;
 }
 
 /** A call that the function makes, before its place is known to Redis. */
@@ -50,10 +52,10 @@ async function runUntilParked(
   record: WorkflowRecord,
 ): Promise<unknown> {
   for (;;) {
-    const { history = firstHistory(), outcomes } = await record.load();
+    const { history = firstHistory(parts.now()), outcomes } = await record.load();
     const host: WorkflowRunHost<MadeCall> = {
       signal: signals.end,
-      now: Date.now,
+      now: parts.now,
       save: (next) => record.save(next),
       saveStep: (place, outcome) => record.saveStep(place, outcome),
       async add(calls, added) {
@@ -75,8 +77,8 @@ async function runUntilParked(
   }
 }
 
-function firstHistory(): History {
-  return { calls: [], batches: [], startedAt: Date.now(), added: 0 };
+function firstHistory(startedAt: number): History {
+  return { calls: [], batches: [], startedAt, added: 0 };
 }
 
 /** Nothing is pending, so every call should have an outcome; a job that somebody removed by hand has none. */
@@ -114,10 +116,10 @@ function keeping(record: WorkflowRecord): WorkflowRecord {
 function hostOf(parts: WorkflowParts, job: HeldJob): WorkflowHost<MadeCall> {
   return {
     call: (place, task, input, options) => async () =>
-      prepareJob(await findTarget(parts, task, input), input, options, callId(job.id, place)),
+      prepareJob(await findTarget(parts, task, input), input, options, callId(job.id, place), parts.now()),
     sleep: (place, delay) => {
       const target: Target = { name: sleepName, queue: job.queue, retry: { attempts: 1 } };
-      return async () => prepareJob(target, {}, { delay }, callId(job.id, place));
+      return async () => prepareJob(target, {}, { delay }, callId(job.id, place), parts.now());
     },
     async pause(milliseconds, signal) {
       // An abort ends the whole run; the step need not.
@@ -128,7 +130,7 @@ function hostOf(parts: WorkflowParts, job: HeldJob): WorkflowHost<MadeCall> {
 
 /** Where a task's jobs go: as this worker knows it, else as another published it. */
 async function findTarget(
-  { broker, catalogue }: Omit<WorkflowParts, "gate">,
+  { broker, catalogue }: Pick<WorkflowParts, "broker" | "catalogue">,
   name: string,
   input: unknown,
 ): Promise<Target> {

@@ -17,6 +17,8 @@ export interface Fault {
   /** Minutes after which a round that has not ended counts as hanging. Default 10. */
   patience?: number;
   run(round: Round): Promise<Books>;
+  /** Ends what all rounds shared, after the last fault. Several faults may share one. */
+  end?: () => Promise<void>;
 }
 
 /** One run of a fault. */

@@ -1,6 +1,28 @@
 import type { Fault } from "./fault.ts";
+import { clockMoved } from "./faults/clock-moved.ts";
+import { rayAgentErrors } from "./faults/ray-agent-errors.ts";
+import { rayDriverKilled } from "./faults/ray-driver-killed.ts";
+import { rayFalseFailed } from "./faults/ray-false-failed.ts";
+import { rayHeadReplaced } from "./faults/ray-head-replaced.ts";
+import { rayLogSocketDies } from "./faults/ray-log-socket-dies.ts";
+import { rayNodeKilled } from "./faults/ray-node-killed.ts";
+import { rayStuckPending } from "./faults/ray-stuck-pending.ts";
+import { schedulersKilled } from "./faults/schedulers-killed.ts";
 import { workerKilled } from "./faults/worker-killed.ts";
 import { workflowCrashes } from "./faults/workflow-crashes.ts";
 
 /** All faults, in the order in which they are run. */
-export const faults: readonly Fault[] = [workerKilled, workflowCrashes];
+export const faults: readonly Fault[] = [
+  workerKilled,
+  schedulersKilled,
+  clockMoved,
+  workflowCrashes,
+  rayAgentErrors,
+  rayDriverKilled,
+  rayLogSocketDies,
+  rayFalseFailed,
+  rayStuckPending,
+  rayNodeKilled,
+  // Last of those on Ray: they share one, and it makes a new one of it.
+  rayHeadReplaced,
+];

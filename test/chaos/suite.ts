@@ -35,9 +35,13 @@ export interface SuiteOptions {
 /** Runs the faults one after another, and does not stop at a failed one. */
 export async function runSuite(options: SuiteOptions): Promise<FaultReport[]> {
   const reports: FaultReport[] = [];
-  for (const fault of options.faults) {
-    if (options.signal.aborted) break;
-    reports.push(await runFault(fault, options));
+  try {
+    for (const fault of options.faults) {
+      if (options.signal.aborted) break;
+      reports.push(await runFault(fault, options));
+    }
+  } finally {
+    for (const end of new Set(options.faults.map((fault) => fault.end))) await end?.();
   }
   return reports;
 }

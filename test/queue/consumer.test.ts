@@ -5,6 +5,7 @@ import { listenForCancellations } from "../../src/queue/cancellations.ts";
 import { type Consumer, type ConsumerOptions, createConsumer } from "../../src/queue/consumer.ts";
 import type { HeldJob } from "../../src/queue/held-job.ts";
 import { addJobs, prepareJob } from "../../src/queue/producer.ts";
+import { createRedisClock } from "../../src/queue/redis-clock.ts";
 import { createSubscriber } from "../../src/queue/subscriber.ts";
 import { eventually } from "../support/world.ts";
 
@@ -31,6 +32,7 @@ function consumer(
     queue: "default",
     concurrency: 8,
     workerName: "test",
+    clock: createRedisClock(),
     lockDuration: 5000,
     retention: {
       result: { age: 60_000, count: 10_000 },
