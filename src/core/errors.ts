@@ -73,6 +73,10 @@ export const errorCodes = {
     retryable: false,
     meaning: "Redis does not let this user do that: its access list is for others.",
   },
+  REDIS_FULL: {
+    retryable: true,
+    meaning: "Redis' memory or disk is full: it takes nothing new, and what it has stays.",
+  },
   REDIS_POLICY: { retryable: false, meaning: "Redis may evict keys, so it would lose jobs." },
   REDIS_UNAVAILABLE: { retryable: true, meaning: "Redis did not answer in time." },
   RETRY_REQUESTED: { retryable: true, meaning: "The task asked to be run again later." },

@@ -3,6 +3,7 @@ import { type DepthCommand, depthScript } from "./depth-script.ts";
 import { type ExpiryCommands, expiryScripts } from "./expiry-scripts.ts";
 import { type HistoryCommand, historyScript } from "./history-script.ts";
 import { type RateLineCommand, rateLineScript } from "./rate-line-script.ts";
+import { goOnWhenFull } from "./room.ts";
 import { type ScheduleCommands, scheduleScripts } from "./schedule-scripts.ts";
 import { type SearchCommands, searchScript } from "./search-script.ts";
 import { type SlotsCommand, slotsScript } from "./slots-script.ts";
@@ -122,6 +123,23 @@ const sources = {
       redis.call("hset", KEYS[1], "data", ARGV[1])
       return 1`,
   },
+  /** Replaces a hash. ARGV: its fields and values. */
+  lovageReplaceHash: {
+    numberOfKeys: 1,
+    lua: `
+      redis.call("del", KEYS[1])
+      for at = 1, #ARGV, 2 do redis.call("hset", KEYS[1], ARGV[at], ARGV[at + 1]) end
+      return 1`,
+  },
+  /** Sets a key that is not there; returns what it holds. */
+  lovageSetOnce: {
+    numberOfKeys: 1,
+    lua: `
+      redis.call("set", KEYS[1], ARGV[1], "NX")
+      return redis.call("get", KEYS[1])`,
+  },
+  /** Sets a field of a hash that lacks it. */
+  lovageSetMissing: { numberOfKeys: 1, lua: 'return redis.call("hsetnx", KEYS[1], ARGV[1], ARGV[2])' },
   /**
    * Writes a worker's beat under its name, by Redis' clock, unless another live worker has the name; returns the time in
    * milliseconds, or 0.
@@ -217,6 +235,9 @@ export interface ScriptCommands
   ): Promise<number>;
   lovageCancel(job: string, field: string, value: string): Promise<string | number>;
   lovageSetData(job: string, data: string): Promise<number>;
+  lovageReplaceHash(key: string, ...fieldsAndValues: string[]): Promise<number>;
+  lovageSetOnce(key: string, value: string): Promise<string>;
+  lovageSetMissing(key: string, field: string, value: string | number): Promise<number>;
   lovageBeat(
     workers: string,
     name: string,
@@ -240,6 +261,7 @@ export interface ScriptCommands
 }
 
 export function withScripts(redis: Redis): Redis & ScriptCommands {
+  goOnWhenFull(redis);
   for (const [name, script] of Object.entries(sources)) redis.defineCommand(name, script);
   return redis as Redis & ScriptCommands;
 }

@@ -22,6 +22,7 @@ const ends: Record<Kind, readonly JobState[]> = {
   deaf: ["completed"],
   retried: ["completed"],
   delayed: ["completed"],
+  blocking: ["completed"],
   failing: ["failed"],
   cancelled: ["cancelled", "completed"],
   expiring: ["expired", "completed"],
@@ -55,7 +56,7 @@ export async function balance(world: {
     const page = ledger.page(call.id);
     if (!isEnded(state) || !ends[call.kind].includes(state)) {
       books.lost += 1;
-      wrong.push(`${call.id} (${call.kind}) is ${state} ${job.error?.code ?? ""}`);
+      wrong.push(`${call.id} (${call.kind}) is ${[state, job.error?.message, job.error?.cause].filter(Boolean).join(": ")}`);
     } else if (state === "completed" && (page?.made ?? 0) === 0) {
       books.lost += 1;
       wrong.push(`${call.id} (${call.kind}) completed without an effect`);

@@ -8,6 +8,12 @@ import { rayLogSocketDies } from "./faults/ray-log-socket-dies.ts";
 import { rayNodeKilled } from "./faults/ray-node-killed.ts";
 import { rayStuckPending } from "./faults/ray-stuck-pending.ts";
 import { schedulersKilled } from "./faults/schedulers-killed.ts";
+import { diskFull } from "./faults/disk-full.ts";
+import { eventLoopBlocked } from "./faults/event-loop-blocked.ts";
+import { redisFull } from "./faults/redis-full.ts";
+import { redisKilled, redisKilledConfirmed } from "./faults/redis-killed.ts";
+import { redisPaused } from "./faults/redis-paused.ts";
+import { workerFrozen } from "./faults/worker-frozen.ts";
 import { workerKilled } from "./faults/worker-killed.ts";
 import { workflowCrashes } from "./faults/workflow-crashes.ts";
 
@@ -25,4 +31,11 @@ export const faults: readonly Fault[] = [
   rayNodeKilled,
   // Last of those on Ray: they share one, and it makes a new one of it.
   rayHeadReplaced,
+  workerFrozen,
+  eventLoopBlocked,
+  redisKilled,
+  redisKilledConfirmed,
+  redisPaused,
+  redisFull,
+  diskFull,
 ];

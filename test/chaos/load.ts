@@ -5,7 +5,15 @@ import type { LedgerTasks } from "./ledger-catalogue.ts";
 import { createRandom, type Random } from "./random.ts";
 
 /** What a call was made for. */
-export type Kind = "plain" | "deaf" | "retried" | "failing" | "delayed" | "cancelled" | "expiring";
+export type Kind =
+  | "plain"
+  | "deaf"
+  | "retried"
+  | "failing"
+  | "delayed"
+  | "cancelled"
+  | "expiring"
+  | "blocking";
 
 /** One call of the load. */
 export interface PlannedCall {
@@ -40,6 +48,8 @@ export const mixture: Partial<Record<Kind, number>> = {
 export interface Load {
   readonly calls: readonly PlannedCall[];
   acknowledged(): number;
+  /** One call beside the steady ones; resolves when it was answered, however. */
+  call(kind: Kind, input: Partial<LedgerTasks["chaos.entry"]["input"]>): Promise<void>;
   /** The codes with which calls were refused, each with its count. */
   readonly refusals: ReadonlyMap<string, number>;
   /** Makes no further calls; resolves when those on their way were answered. */
@@ -82,7 +92,10 @@ export function startLoad(
     return "plain";
   }
 
-  async function make(call: PlannedCall): Promise<void> {
+  async function make(
+    call: PlannedCall,
+    own?: Partial<LedgerTasks["chaos.entry"]["input"]>,
+  ): Promise<void> {
     const { id, kind } = call;
     // All of the draws are made at once: what an answer takes must not change the next call.
     const milliseconds = random.whole(0, longest);
@@ -92,6 +105,7 @@ export function startLoad(
       failures: kind === "failing" ? 1000 : kind === "retried" ? 1 : 0,
       deaf: kind === "deaf",
       text,
+      ...own,
     };
     const priority = random.chance(20) ? 3 : 0;
     const job = await client.enqueue("chaos.entry", input, {
@@ -107,16 +121,17 @@ export function startLoad(
     if (kind === "cancelled") await job.cancel("by the load").catch(() => {});
   }
 
-  function begin(): void {
-    const call: PlannedCall = { id: `load-${calls.length + 1}`, kind: pickKind(), answer: "none", at: 0 };
+  function begin(kind: Kind, input?: Partial<LedgerTasks["chaos.entry"]["input"]>): Promise<void> {
+    const call: PlannedCall = { id: `load-${calls.length + 1}`, kind, answer: "none", at: 0 };
     calls.push(call);
-    const made = make(call).catch((error: unknown) => {
+    const made = make(call, input).catch((error: unknown) => {
       call.answer = "refused";
       const code = error instanceof LovageError ? error.code : String(error);
       refusals.set(code, (refusals.get(code) ?? 0) + 1);
     });
     pending.add(made);
     void made.finally(() => pending.delete(made));
+    return made;
   }
 
   let waiting = 0;
@@ -138,7 +153,7 @@ export function startLoad(
       due = Math.min(due + ((now - last) * perSecond) / 1000, atOnce - pending.size);
       last = now;
       if (waiting > fullBacklog) due = 0;
-      for (; due >= 1; due -= 1) begin();
+      for (; due >= 1; due -= 1) void begin(pickKind());
     }
     await Promise.all(pending);
   })();
@@ -147,6 +162,7 @@ export function startLoad(
     calls,
     acknowledged: () => calls.reduce((sum, { answer }) => sum + (answer === "acknowledged" ? 1 : 0), 0),
     refusals,
+    call: begin,
     stop() {
       over.abort();
       clearInterval(looking);
