@@ -1,4 +1,4 @@
-import { DelayedError, type Job, WaitingError, Worker } from "bullmq";
+import { DelayedError, type Job, WaitingError, type Worker } from "bullmq";
 import { LovageError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import { sleepName } from "../task/builtin.ts";
@@ -11,6 +11,7 @@ import { BullJob, type GivenUpJob, type Held, type HeldJob, type HeldJobOptions 
 import { jobFields } from "./keys.ts";
 import { wakeWorkflow } from "./parked-workflows.ts";
 import type { RedisClock } from "./redis-clock.ts";
+import { TolerantWorker, tolerantBackend } from "./tolerant-worker.ts";
 
 export interface ConsumerOptions extends HeldJobOptions {
   concurrency: number;
@@ -135,7 +136,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
 
   return {
     async start() {
-      worker = new Worker(
+      worker = new TolerantWorker(
         queue,
         handle,
         {
@@ -154,7 +155,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
               retryDelay(options.retryPolicy, attempt, error, job),
           },
         },
-        clockedBackend(options.clock),
+        tolerantBackend(clockedBackend(options.clock)),
       );
       worker.on("error", options.onError);
       worker.on("stalled", options.onStalled);

@@ -18,7 +18,10 @@ const nest = (levels: number) => "[".repeat(levels) + "]".repeat(levels);
 const invalid = ["PAYLOAD_INVALID"];
 const unfit = ["INPUT_INVALID"];
 
-function job(data: string | Buffer, more: Record<string, string | Buffer> = {}): Record<string, string | Buffer> {
+function job(
+  data: string | Buffer,
+  more: Record<string, string | Buffer> = {},
+): Record<string, string | Buffer> {
   const plain = { name: "tasks.simple_tasks.ping", opts: "{}", timestamp: String(Date.now()) };
   return { ...plain, delay: "0", priority: "0", data, ...more };
 }
@@ -66,7 +69,11 @@ export function kindsOfGarbage(random: Random): Garbage[] {
       fields: job(call("{}", '{"metadata":{"__proto__":{"polluted":1}}}')),
       ends: "any",
     },
-    { what: "numbers beyond all", fields: job(call('{"a":-0,"b":1e999,"c":12345678901234567890}')), ends: unfit },
+    {
+      what: "numbers beyond all",
+      fields: job(call('{"a":-0,"b":1e999,"c":12345678901234567890}')),
+      ends: unfit,
+    },
     { what: "half characters", fields: job(call('{"\\ud800":"\\u0000","\\u202e":"\\udfff"}')), ends: unfit },
     { what: "10 MB", fields: job(call(JSON.stringify("x".repeat(10_000_000)))), ends: unfit },
     ...["{x", "[]", "null", '"x"', "5", '{"attempts":"many","delay":{},"backoff":5,"parent":7}'].map((opts) =>
@@ -115,9 +122,19 @@ export function kindsOfGarbage(random: Random): Garbage[] {
     dead("opts", "null"),
     dead("progress", "{"),
     dead("pb", bytes),
-    { what: "completed with a broken result", fields: job(good, { returnvalue: "{" }), ends: "any", collection: "completed" },
+    {
+      what: "completed with a broken result",
+      fields: job(good, { returnvalue: "{" }),
+      ends: "any",
+      collection: "completed",
+    },
     ...(["delayed", "prioritized", "failed", "completed", "waiting-children"] as const).map(
-      (collection): Garbage => ({ what: `${collection}, and nothing there`, fields: undefined, ends: "any", collection }),
+      (collection): Garbage => ({
+        what: `${collection}, and nothing there`,
+        fields: undefined,
+        ends: "any",
+        collection,
+      }),
     ),
     { what: "waits, and nothing there", fields: undefined, ends: "any" },
     { what: "broken, and delayed", fields: job("{"), ends: invalid, collection: "delayed" },

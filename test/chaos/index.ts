@@ -1,5 +1,8 @@
 import type { Fault } from "./fault.ts";
 import { clockMoved } from "./faults/clock-moved.ts";
+import { diskFull } from "./faults/disk-full.ts";
+import { eventLoopBlocked } from "./faults/event-loop-blocked.ts";
+import { poisonousInput } from "./faults/poisonous-input.ts";
 import { rayAgentErrors } from "./faults/ray-agent-errors.ts";
 import { rayDriverKilled } from "./faults/ray-driver-killed.ts";
 import { rayFalseFailed } from "./faults/ray-false-failed.ts";
@@ -7,12 +10,10 @@ import { rayHeadReplaced } from "./faults/ray-head-replaced.ts";
 import { rayLogSocketDies } from "./faults/ray-log-socket-dies.ts";
 import { rayNodeKilled } from "./faults/ray-node-killed.ts";
 import { rayStuckPending } from "./faults/ray-stuck-pending.ts";
-import { schedulersKilled } from "./faults/schedulers-killed.ts";
-import { diskFull } from "./faults/disk-full.ts";
-import { eventLoopBlocked } from "./faults/event-loop-blocked.ts";
 import { redisFull } from "./faults/redis-full.ts";
 import { redisKilled, redisKilledConfirmed } from "./faults/redis-killed.ts";
 import { redisPaused } from "./faults/redis-paused.ts";
+import { schedulersKilled } from "./faults/schedulers-killed.ts";
 import { workerFrozen } from "./faults/worker-frozen.ts";
 import { workerKilled } from "./faults/worker-killed.ts";
 import { workflowCrashes } from "./faults/workflow-crashes.ts";
@@ -23,6 +24,7 @@ export const faults: readonly Fault[] = [
   schedulersKilled,
   clockMoved,
   workflowCrashes,
+  poisonousInput,
   rayAgentErrors,
   rayDriverKilled,
   rayLogSocketDies,

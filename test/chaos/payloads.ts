@@ -63,7 +63,8 @@ function valuesOf(schema: Schema | boolean): fc.Arbitrary<unknown> {
       if (schema.properties === undefined)
         return fc.dictionary(fc.string(), valuesOf(schema.additionalProperties ?? true), { maxKeys: 3 });
       const fields = Object.entries(schema.properties).map(([name, field]) => [name, valuesOf(field)]);
-      return fc.record(Object.fromEntries(fields), { requiredKeys: schema.required ?? [] });
+      const model = Object.fromEntries(fields) as Record<string, fc.Arbitrary<unknown>>;
+      return fc.record(model, { requiredKeys: schema.required ?? [] });
     }
     default:
       return fc.jsonValue({ maxDepth: 2 });
@@ -131,7 +132,10 @@ export const payloads: fc.Arbitrary<Payload> = fc.oneof(
     return fc.record({
       task: fc.oneof(
         { arbitrary: fc.constant(name), weight: 20 },
-        fc.oneof(fc.string(), fc.constantFrom("__proto__", "constructor", "lovage.sleep", "x".repeat(10_000))),
+        fc.oneof(
+          fc.string(),
+          fc.constantFrom("__proto__", "constructor", "lovage.sleep", "x".repeat(10_000)),
+        ),
       ),
       input: fc.oneof(
         { arbitrary: valid, weight: 3 },
