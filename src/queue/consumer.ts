@@ -9,6 +9,7 @@ import { clockedBackend } from "./clocked-backend.ts";
 import { end, handBackUnstarted, retryDelay } from "./endings.ts";
 import { BullJob, type GivenUpJob, type Held, type HeldJob, type HeldJobOptions } from "./held-job.ts";
 import { jobFields } from "./keys.ts";
+import { isUnendable, mendJob } from "./mended-job.ts";
 import { wakeWorkflow } from "./parked-workflows.ts";
 import type { RedisClock } from "./redis-clock.ts";
 import { TolerantWorker, tolerantBackend } from "./tolerant-worker.ts";
@@ -90,6 +91,11 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       const later = () => job.moveToDelayed(Date.now() + stillEndingDelay, token);
       return handBackUnstarted(options, job, token, later, new DelayedError());
     }
+    if (isUnendable(job)) {
+      await mendJob(broker, queue, id);
+      job.attemptsMade ||= 0;
+      delete job.parentKey;
+    }
     const controller = new AbortController();
     const delivery = new BullJob(options, job, token, controller, held);
     held.set(id, delivery);
@@ -158,7 +164,11 @@ export function createConsumer(options: ConsumerOptions): Consumer {
         tolerantBackend(clockedBackend(options.clock)),
       );
       worker.on("error", options.onError);
-      worker.on("stalled", options.onStalled);
+      worker.on("stalled", (id) => {
+        options.onStalled(id);
+        // It may have stalled since BullMQ cannot read it.
+        mendJob(broker, queue, id).catch(options.onError);
+      });
       worker.on("completed", (job) => {
         if (job.parent !== undefined) tellWorkflow(job.parent, job.name === sleepName ? "now" : "ended");
       });
