@@ -96,8 +96,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       job.attemptsMade ||= 0;
       delete job.parentKey;
     }
-    const controller = new AbortController();
-    const delivery = new BullJob(options, job, token, controller, held);
+    const delivery = new BullJob(options, job, token, held);
     held.set(id, delivery);
     takenAt = delivery.takenAt;
     try {
@@ -113,7 +112,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   }
 
   function abortById(id: string, reason: LovageError): void {
-    held.get(id)?.controller.abort(reason);
+    held.get(id)?.aborter.abort(reason);
   }
 
   /** BullMQ itself tells a workflow when its last call has ended. */
@@ -175,7 +174,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       worker.on("failed", (job) => {
         if (job?.parent !== undefined && job.finishedOn !== undefined) tellWorkflow(job.parent, "now");
         if (job?.id === undefined || job.deferredFailure === undefined) return;
-        options.onGivenUp(new BullJob(options, job, "", new AbortController(), held)).catch(options.onError);
+        options.onGivenUp(new BullJob(options, job, "", held)).catch(options.onError);
       });
       worker.on("lockRenewalFailed", (ids) => {
         for (const id of ids)
@@ -195,7 +194,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     },
     abort(reason, matches) {
       for (const job of held.values()) {
-        if (matches(job)) job.controller.abort(reason);
+        if (matches(job)) job.aborter.abort(reason);
       }
     },
     held: () => [...held.values()],

@@ -1,5 +1,6 @@
 import type { Redis } from "ioredis";
 import { describeError, LovageError } from "../core/errors.ts";
+import { tellsTheTruth, untilSynced } from "./disk-syncs.ts";
 import type { JobPlace } from "./idempotency.ts";
 
 /** The part of a call's time that the wait for the disk may take: its refusal must come before the call's own deadline. */
@@ -15,6 +16,8 @@ const able = new WeakSet<Redis>();
 export async function requireDiskConfirmation(redis: Redis): Promise<void> {
   if (able.has(redis)) return;
   await waitForDisk(redis, 1);
+  // Others that asked at the same time have seen to it by now.
+  if (able.has(redis)) return;
   able.add(redis);
   redis.once("close", () => able.delete(redis));
 }
@@ -26,7 +29,9 @@ export async function requireDiskConfirmation(redis: Redis): Promise<void> {
 export async function confirmOnDisk(redis: Redis, jobs: readonly JobPlace[], within: number): Promise<void> {
   const milliseconds = Math.max(1, Math.floor(within * share));
   const ids = jobs.map(({ id }) => id);
-  if (await waitForDisk(redis, milliseconds, ids)) return;
+  const until = Date.now() + milliseconds;
+  const told = await waitForDisk(redis, milliseconds, ids);
+  if (told && ((await tellsTheTruth(redis)) || (await untilSynced(redis, until)))) return;
   throw notDurable(
     `Redis did not confirm within ${milliseconds} ms that its disk has ${named(ids)}`,
     ids,

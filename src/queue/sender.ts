@@ -6,6 +6,7 @@ import { addDeduplicated } from "./deduplication.ts";
 import { confirmOnDisk, requireDiskConfirmation } from "./durability.ts";
 import { type EnqueueScripts, withEnqueueScripts } from "./enqueue-scripts.ts";
 import { claimKeys, type JobPlace, noteAdded } from "./idempotency.ts";
+import { createPlainJobs, isPlain, type PlainJobs } from "./plain-jobs.ts";
 import { addJob, type PreparedJob } from "./producer.ts";
 import { createQueues, type Queues } from "./queues.ts";
 
@@ -65,6 +66,8 @@ export function createSender(broker: Broker): Sender {
 interface Lane {
   readonly redis: Redis & EnqueueScripts;
   readonly queues: Queues;
+  /** Undefined where each job gets a trace of its own, which BullMQ makes. */
+  readonly plain: PlainJobs | undefined;
   /** @throws LovageError `REDIS_UNAVAILABLE` when there is no connection in time */
   ready(within: number): Promise<void>;
   close(): Promise<void>;
@@ -75,6 +78,7 @@ function createLane(broker: Broker): Lane {
     withEnqueueScripts(broker.duplicate({ maxRetriesPerRequest: 0, enableOfflineQueue: false }));
   let redis: ReturnType<typeof make> | undefined;
   let queues: Queues | undefined;
+  let plain: PlainJobs | undefined;
   const waiting = new Set<() => void>();
   let last: unknown;
   let closed = false;
@@ -99,6 +103,11 @@ function createLane(broker: Broker): Lane {
     get queues() {
       queues ??= createQueues(redis ?? open(), broker.keys.prefix, () => {}, broker.telemetry);
       return queues;
+    },
+    get plain() {
+      if (broker.telemetry !== undefined) return undefined;
+      plain ??= createPlainJobs(redis ?? open(), broker.keys.prefix);
+      return plain;
     },
     async ready(within) {
       const until = Date.now() + within;
@@ -125,7 +134,7 @@ function createLane(broker: Broker): Lane {
 
 async function makeJobs(
   { keys, address }: Broker,
-  { redis, queues }: Lane,
+  { redis, queues, plain }: Lane,
   jobs: readonly PreparedJob[],
   until: number,
 ): Promise<JobPlace[]> {
@@ -144,7 +153,7 @@ async function makeJobs(
     }
     const asked =
       claim === undefined ? job : { ...job, queue: claim.queue, opts: { ...job.opts, jobId: claim.id } };
-    const add = () => addJob(queues, asked);
+    const add = () => (plain !== undefined && isPlain(asked) ? plain.add(asked) : addJob(queues, asked));
     const id =
       asked.opts.deduplication === undefined ? await add() : await addDeduplicated(redis, keys, asked, add);
     if (claim !== undefined) await noteAdded(redis, keys, job, id);

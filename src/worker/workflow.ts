@@ -95,7 +95,8 @@ function keeping(record: WorkflowRecord): WorkflowRecord {
       try {
         return await act(...args);
       } catch (error) {
-        if (error instanceof LovageError) throw error;
+        // A Redis that is full has room again one day, and what the workflow did so far is kept.
+        if (error instanceof LovageError && error.code !== "REDIS_FULL") throw error;
         throw new LovageError("LOCK_LOST", "the workflow's record could not be kept", { cause: error });
       }
     };

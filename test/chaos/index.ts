@@ -1,7 +1,10 @@
 import type { Fault } from "./fault.ts";
 import { clockMoved } from "./faults/clock-moved.ts";
+import { connectionResets } from "./faults/connection-resets.ts";
+import { deployInTheMiddle } from "./faults/deploy-in-the-middle.ts";
 import { diskFull } from "./faults/disk-full.ts";
 import { eventLoopBlocked } from "./faults/event-loop-blocked.ts";
+import { memory } from "./faults/memory.ts";
 import { poisonousInput } from "./faults/poisonous-input.ts";
 import { rayAgentErrors } from "./faults/ray-agent-errors.ts";
 import { rayDriverKilled } from "./faults/ray-driver-killed.ts";
@@ -14,6 +17,7 @@ import { redisFull } from "./faults/redis-full.ts";
 import { redisKilled, redisKilledConfirmed } from "./faults/redis-killed.ts";
 import { redisPaused } from "./faults/redis-paused.ts";
 import { schedulersKilled } from "./faults/schedulers-killed.ts";
+import { slowLossyLink } from "./faults/slow-lossy-link.ts";
 import { workerFrozen } from "./faults/worker-frozen.ts";
 import { workerKilled } from "./faults/worker-killed.ts";
 import { workflowCrashes } from "./faults/workflow-crashes.ts";
@@ -38,6 +42,10 @@ export const faults: readonly Fault[] = [
   redisKilled,
   redisKilledConfirmed,
   redisPaused,
+  connectionResets,
+  slowLossyLink,
   redisFull,
   diskFull,
+  deployInTheMiddle,
+  memory,
 ];

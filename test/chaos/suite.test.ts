@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { readArguments } from "./arguments.ts";
@@ -110,8 +110,13 @@ test("the faults have names of their own", () => {
   expect(new Set(names).size).toBe(names.length);
   for (const name of names) {
     expect(name).toMatch(/^[a-z]+(-[a-z0-9]+)*$/);
-    expect(existsSync(new URL(`faults/${name}.ts`, import.meta.url)), name).toBe(true);
   }
+});
+
+test("the page on reliability says of each fault what it does", () => {
+  const page = readFileSync(new URL("../../docs/reliability.md", import.meta.url), "utf8");
+  const named = [...page.matchAll(/^\| `([a-z0-9-]+)`: /gm)].map(([, name]) => name);
+  expect(named.toSorted()).toEqual(faults.map(({ name }) => name).toSorted());
 });
 
 test("with --json one document is all that is printed on standard output", async () => {

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describeError } from "../../src/core/errors.ts";
 import { addBooks, type Books, faultsOf, noBooks } from "./books.ts";
 import type { Fault } from "./fault.ts";
@@ -71,6 +72,9 @@ async function runFault(fault: Fault, options: SuiteOptions): Promise<FaultRepor
   return { ...report, ...books, notes: books.notes ?? {}, seconds };
 }
 
+/** How long a round that was told to end may take for that, in milliseconds. */
+const putAway = 30_000;
+
 async function runRound(
   fault: Fault,
   number: number,
@@ -85,8 +89,9 @@ async function runRound(
     hangs.reject(signal.aborted ? new Error("ended by Ctrl-C") : tooLong.reason),
   );
   say(`${fault.name}, round ${number} …`);
+  let running: Promise<Books> | undefined;
   try {
-    const running = fault.run({
+    running = fault.run({
       number,
       promise: fault.promise,
       random: createRandom(seedOf(seed, number)),
@@ -101,6 +106,8 @@ async function runRound(
     const what = describeError(error);
     return { found: { ...noBooks, notes: { error: what } }, wrong: [what] };
   } finally {
+    // One that was told to end has processes and disks to put away.
+    await Promise.race([running?.catch(() => {}), sleep(putAway, undefined, { ref: false })]);
     rmSync(folder, { recursive: true, force: true });
   }
 }

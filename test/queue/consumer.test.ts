@@ -118,6 +118,16 @@ test("a job whose lock was lost is not run twice at once by the process that sti
   await one.drain();
 });
 
+test("who no longer holds a job takes none of its starts back: no two begins would have one number", async () => {
+  const [job, lock] = [broker.keys.job("default", "held"), broker.keys.lock("default", "held")];
+  await broker.redis.hset(job, { ats: "2" });
+  await broker.redis.set(lock, "the next one's");
+  await broker.redis.lovageUnstart(job, lock, "mine");
+  expect(await broker.redis.hget(job, "ats")).toBe("2");
+  await broker.redis.lovageUnstart(job, lock, "the next one's");
+  expect(await broker.redis.hget(job, "ats")).toBe("1");
+});
+
 test("a job that is given up because its workers died is told of, with its record", async () => {
   const told: (string | undefined)[] = [];
   await addJobs(broker, [prepareJob(target, {}, { id: "deadly" })]);
