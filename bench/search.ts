@@ -31,6 +31,7 @@ const goal = 500;
 const prefix = "bench";
 const password = "bench bench bench";
 const cluster: ClusterDoor = {
+  clusters: [],
   nodes: async () => [],
   rayJobs: async () => [],
   rayJob: async () => null,

@@ -9,6 +9,9 @@ const timeAt: Readonly<Record<string, number>> = {
   retryJob: 12,
 };
 
+/** Clocks that differ by less, in milliseconds, are taken for the same: each job would pay for telling them apart. */
+const sameClock = 20;
+
 /**
  * BullMQ's own way to Redis, by Redis' clock. BullMQ tells its scripts the time of the process that runs them: a worker
  * whose clock is an hour ahead would start every delayed job an hour early, and one behind would leave it.
@@ -23,6 +26,7 @@ export function clockedBackend(clock: Pick<RedisClock, "offset">): BackendFactor
       const time = at === undefined ? undefined : args[at];
       if (at === undefined || typeof time !== "number") return run(client, command, args);
       const offset = clock.offset();
+      if (Math.abs(offset) < sameClock) return run(client, command, args);
       args[at] = time + offset;
       return untilLocal(run(client, command, args), offset);
     };

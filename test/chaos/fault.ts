@@ -2,7 +2,7 @@ import type { Books } from "./books.ts";
 import type { Random } from "./random.ts";
 
 /** What a round may need of the machine. */
-export type Need = "root" | "docker" | "ray" | "python";
+export type Need = "root" | "docker" | "lab" | "ray" | "python";
 
 /** One way in which the world goes wrong while jobs come and go. */
 export interface Fault {

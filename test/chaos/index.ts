@@ -1,7 +1,9 @@
 import type { Fault } from "./fault.ts";
 import { clockMoved } from "./faults/clock-moved.ts";
 import { connectionResets } from "./faults/connection-resets.ts";
+import { dashboardKilled } from "./faults/dashboard-killed.ts";
 import { deployInTheMiddle } from "./faults/deploy-in-the-middle.ts";
+import { deployUnderFaults } from "./faults/deploy-under-faults.ts";
 import { diskFull } from "./faults/disk-full.ts";
 import { eventLoopBlocked } from "./faults/event-loop-blocked.ts";
 import { memory } from "./faults/memory.ts";
@@ -25,18 +27,6 @@ import { workflowCrashes } from "./faults/workflow-crashes.ts";
 /** All faults, in the order in which they are run. */
 export const faults: readonly Fault[] = [
   workerKilled,
-  schedulersKilled,
-  clockMoved,
-  workflowCrashes,
-  poisonousInput,
-  rayAgentErrors,
-  rayDriverKilled,
-  rayLogSocketDies,
-  rayFalseFailed,
-  rayStuckPending,
-  rayNodeKilled,
-  // Last of those on Ray: they share one, and it makes a new one of it.
-  rayHeadReplaced,
   workerFrozen,
   eventLoopBlocked,
   redisKilled,
@@ -48,4 +38,18 @@ export const faults: readonly Fault[] = [
   diskFull,
   deployInTheMiddle,
   memory,
+  schedulersKilled,
+  clockMoved,
+  dashboardKilled,
+  workflowCrashes,
+  poisonousInput,
+  rayAgentErrors,
+  rayDriverKilled,
+  rayLogSocketDies,
+  rayFalseFailed,
+  rayStuckPending,
+  rayNodeKilled,
+  // Last of those on Ray: they share one, and it makes a new one of it.
+  rayHeadReplaced,
+  deployUnderFaults,
 ];

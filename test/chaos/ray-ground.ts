@@ -54,6 +54,10 @@ export function sharedRay(say: (text: string) => void): Promise<SharedRay> {
       },
     };
   })();
+  // On a busy machine Ray may need a second try: the next round's.
+  shared.catch(() => {
+    shared = undefined;
+  });
   return shared;
 }
 
@@ -118,7 +122,7 @@ export async function openRayGround(round: Round): Promise<RayGround> {
       RAY_ADDRESS: proxy.url,
       RAY_REQUEST_TIMEOUT: "5s",
       RAY_UNAVAILABLE_TIMEOUT: "5m",
-      ML_CONCURRENCY: "4",
+      ML_CONCURRENCY: "3",
       JOB_LOG_LINES: "5000",
       DATASETS_DIR: folder,
       MODELS_DIR: folder,

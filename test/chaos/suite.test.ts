@@ -67,6 +67,18 @@ test("a round that loses, throws or does not balance fails, says how it is repea
   expect(failed(document)).toBe(true);
 });
 
+test("a fault of the long form alone is left out of the short one, with the reason; what is shared is ended once", async () => {
+  let ends = 0;
+  const end = async () => {
+    ends += 1;
+  };
+  const fault = { ...scripted("slow", async () => ({})), rounds: { quick: 0, long: 1 }, end };
+  const { reports, document } = await suite([fault, { ...fault, name: "slower" }], { quick: true });
+  expect(reports).toMatchObject([{ skipped: "it is part of the long form only", passed: false }, {}]);
+  expect(failed(document)).toBe(false);
+  expect(ends).toBe(1);
+});
+
 test("the repeated round has the draws of the failed one", async () => {
   const draws: number[] = [];
   const fault = scripted("draws", async ({ random }) => {

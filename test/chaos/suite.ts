@@ -50,12 +50,15 @@ export async function runSuite(options: SuiteOptions): Promise<FaultReport[]> {
 async function runFault(fault: Fault, options: SuiteOptions): Promise<FaultReport> {
   const { name, title, promise } = fault;
   const report = { fault: name, title, promise, rounds: 0, ...noBooks, seconds: 0, notes: {}, passed: true };
-  const lacking = (fault.needs ?? []).map((need) => options.machine.lacks(need)).find(Boolean);
+  const rounds = options.rounds ?? fault.rounds[options.quick ? "quick" : "long"];
+  const lacking =
+    rounds === 0
+      ? "it is part of the long form only"
+      : (fault.needs ?? []).map((need) => options.machine.lacks(need)).find(Boolean);
   if (lacking !== undefined) {
     options.say(`${name}: left out, ${lacking}`);
     return { ...report, passed: false, skipped: lacking };
   }
-  const rounds = options.rounds ?? fault.rounds[options.quick ? "quick" : "long"];
   const begun = performance.now();
   let books: Books = noBooks;
   for (let number = 1; number <= rounds && !options.signal.aborted; number += 1) {

@@ -22,7 +22,7 @@ export async function startTicking(environment: Record<string, string>): Promise
     },
   });
   let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (piece) => (output += String(piece)));
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (piece) => (output += String(piece)));
   const ended = once(child, "exit").then(() => {
     throw new Error(`a scheduler ended before it was ready:\n${output}`);
   });

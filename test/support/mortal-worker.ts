@@ -2,6 +2,7 @@ import type { Catalogue } from "#task";
 import { createLogger } from "../../src/observe/logger.ts";
 import { type Broker, openBroker } from "../../src/queue/broker.ts";
 import { createClusterOperations } from "../../src/ray/cluster.ts";
+import { createRayClusters } from "../../src/ray/clusters.ts";
 import { createProgramPackage } from "../../src/ray/program.ts";
 import { createRayRunner } from "../../src/ray/runner.ts";
 import { createRayClient } from "../../src/ray-client-http/index.ts";
@@ -36,19 +37,23 @@ export async function startLife(
     queues: [{ name: "default", concurrency: 4 }],
     broker,
     catalogue,
-    rayRunner: createRayRunner({
-      client: ray,
-      programs: createProgramPackage(ray, import.meta.dirname),
-      settings: {
-        world: prefix,
-        datasetsDir: "",
-        modelsDir: "",
-        uriSchemes: [],
-        pip: undefined,
-        unavailableTimeout: 1000,
-      },
-    }),
-    cluster: createClusterOperations(ray),
+    rayRunner: createRayRunner(
+      createRayClusters({
+        default: {
+          client: ray,
+          programs: createProgramPackage(ray, import.meta.dirname),
+          settings: {
+            world: prefix,
+            datasetsDir: "",
+            modelsDir: "",
+            uriSchemes: [],
+            pip: undefined,
+            unavailableTimeout: 1000,
+          },
+        },
+      }),
+    ),
+    cluster: createClusterOperations({ default: ray }),
     settings: {
       expectedNodes: 1,
       expectedCpus: 1,

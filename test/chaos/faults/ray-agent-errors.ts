@@ -25,9 +25,10 @@ export const rayAgentErrors: Fault = {
         if (roll < 22) return { type: "silence" };
         return { type: roll < 26 ? "lost" : "cut" };
       });
-      for (let job = 0; job < (round.quick ? 4 : 12); job += 1)
+      for (let job = 0; job < (round.quick ? 3 : 8); job += 1)
         await ground.steps({ seconds: 1 + round.random.fraction() * 2 });
-      return await ground.settle();
+      // Nothing went wrong with the programs, so each ran once.
+      return await ground.settle(async (_job, { length }) => (length > 1 ? "doubled" : undefined));
     } finally {
       await ground.close();
     }

@@ -13,11 +13,11 @@ export const rayDriverKilled: Fault = {
     const ground = await openRayGround(round);
     try {
       const jobs = [];
-      for (let job = 0; job < 4; job += 1) jobs.push(await ground.steps({ seconds: 3 }));
+      for (let job = 0; job < (round.quick ? 3 : 5); job += 1) jobs.push(await ground.steps({ seconds: 2 }));
       let killed = 0;
       await Promise.all(
         jobs.slice(0, 2).map(async ({ id }) => {
-          const [pause, twice] = [round.random.fraction() * 2000, round.random.fraction() < 0.5];
+          const [pause, twice] = [round.random.fraction() * 1500, !round.quick && round.random.chance(50)];
           for (let attempt = 0; attempt < (twice ? 2 : 1); attempt += 1) {
             await ground.until("its program runs", () => ground.runs(id).length > attempt);
             await sleep(pause);

@@ -14,9 +14,9 @@ export const rayHeadReplaced: Fault = {
     const ground = await openRayGround(round);
     try {
       const { cluster } = ground.ray;
-      // Four run at once, so two of them wait for a slot.
+      // Three run at once, so others wait for a slot.
       const jobs: JobHandle<unknown>[] = [];
-      for (let job = 0; job < 6; job += 1)
+      for (let job = 0; job < (round.quick ? 4 : 6); job += 1)
         jobs.push(await ground.steps({ seconds: 3 + round.random.fraction() * 3 }));
       await ground.until("a program runs", () => jobs.some(({ id }) => ground.runs(id).length > 0));
       await sleep(round.random.fraction() * 3000);
