@@ -211,7 +211,16 @@ function knownRetryable(code: string): boolean {
   return Object.hasOwn(errorCodes, code) ? errorCodes[code as ErrorCode].retryable : false;
 }
 
+function describeValue(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    // A cycle, a BigInt, or deeper than the stack.
+    return `(${typeof value} that JSON cannot hold)`;
+  }
+}
+
 function excerpt(value: unknown): string {
-  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? String(value));
+  const text = typeof value === "string" ? value : describeValue(value);
   return text.length > 500 ? `${text.slice(0, 500)}…` : text;
 }

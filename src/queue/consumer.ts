@@ -1,4 +1,4 @@
-import { DelayedError, type Job, WaitingError, Worker } from "bullmq";
+import { DelayedError, type Job, WaitingError, type Worker } from "bullmq";
 import { LovageError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import { sleepName } from "../task/builtin.ts";
@@ -9,8 +9,10 @@ import { clockedBackend } from "./clocked-backend.ts";
 import { end, handBackUnstarted, retryDelay } from "./endings.ts";
 import { BullJob, type GivenUpJob, type Held, type HeldJob, type HeldJobOptions } from "./held-job.ts";
 import { jobFields } from "./keys.ts";
+import { isUnendable, mendJob } from "./mended-job.ts";
 import { wakeWorkflow } from "./parked-workflows.ts";
 import type { RedisClock } from "./redis-clock.ts";
+import { TolerantWorker, tolerantBackend } from "./tolerant-worker.ts";
 
 export interface ConsumerOptions extends HeldJobOptions {
   concurrency: number;
@@ -89,6 +91,11 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       const later = () => job.moveToDelayed(Date.now() + stillEndingDelay, token);
       return handBackUnstarted(options, job, token, later, new DelayedError());
     }
+    if (isUnendable(job)) {
+      await mendJob(broker, queue, id);
+      job.attemptsMade ||= 0;
+      delete job.parentKey;
+    }
     const delivery = new BullJob(options, job, token, held);
     held.set(id, delivery);
     takenAt = delivery.takenAt;
@@ -134,7 +141,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
 
   return {
     async start() {
-      worker = new Worker(
+      worker = new TolerantWorker(
         queue,
         handle,
         {
@@ -153,10 +160,14 @@ export function createConsumer(options: ConsumerOptions): Consumer {
               retryDelay(options.retryPolicy, attempt, error, job),
           },
         },
-        clockedBackend(options.clock),
+        tolerantBackend(clockedBackend(options.clock)),
       );
       worker.on("error", options.onError);
-      worker.on("stalled", options.onStalled);
+      worker.on("stalled", (id) => {
+        options.onStalled(id);
+        // It may have stalled since BullMQ cannot read it.
+        mendJob(broker, queue, id).catch(options.onError);
+      });
       worker.on("completed", (job) => {
         if (job.parent !== undefined) tellWorkflow(job.parent, job.name === sleepName ? "now" : "ended");
       });

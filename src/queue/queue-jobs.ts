@@ -1,8 +1,7 @@
-import { parseJson } from "../core/json.ts";
-import type { Call } from "../task/codec.ts";
 import { type QueueName, queueNames } from "../task/queue-names.ts";
 import type { Broker } from "./broker.ts";
 import { jobFields } from "./keys.ts";
+import { storedCall, storedMoment, storedNumber, storedRayJob, storedTags } from "./stored-fields.ts";
 
 /** A state in which a job has not ended. */
 export const openStates = ["waiting", "scheduled", "active", "waiting-children"] as const;
@@ -97,22 +96,22 @@ async function readJobs(
     const [name, data, timestamp, priority, attempts, rayJob] = hash ?? [];
     // It has been removed since.
     if (typeof name !== "string") return [];
-    const call = parseJson(data ?? "") as Partial<Call> | undefined;
+    const { input, meta } = storedCall(data);
     const score = state === "scheduled" ? answers[ids.length + index]?.[1] : undefined;
-    const { submissionId = null } = (parseJson(rayJob ?? "") ?? {}) as { submissionId?: string };
     return {
       id,
       task: name,
       queue,
       state,
       // BullMQ keeps the time in the upper bits of the score, and an order of arrival below.
-      at: typeof score === "string" ? new Date(Math.floor(Number(score) / 0x1000)) : null,
-      enqueuedAt: new Date(Number(timestamp)),
-      priority: Number(priority ?? 0),
-      attempts: Number(attempts ?? 0),
-      tags: call?.meta?.tags ?? [],
-      input: excerptOf(call?.input),
-      rayJob: submissionId,
+      at:
+        typeof score === "string" ? (storedMoment(String(Math.floor(Number(score) / 0x1000))) ?? null) : null,
+      enqueuedAt: storedMoment(timestamp) ?? new Date(0),
+      priority: storedNumber(priority),
+      attempts: storedNumber(attempts),
+      tags: storedTags(meta),
+      input: excerptOf(input),
+      rayJob: storedRayJob(rayJob)?.submissionId ?? null,
     };
   });
 }

@@ -1,13 +1,20 @@
 import { parseJson } from "../core/json.ts";
 import type { JobState } from "../core/states.ts";
-import type { Call } from "../task/codec.ts";
 import type { QueueName } from "../task/definition.ts";
 import type { Broker } from "./broker.ts";
 import type { FoundJob, JobQuery } from "./found-job.ts";
 import { jobFields } from "./keys.ts";
 import { excerptOf } from "./queue-jobs.ts";
 import { isInJson } from "./search-text.ts";
-import { type RayJobRecord, readError, toState } from "./snapshot.ts";
+import { readError, toState } from "./snapshot.ts";
+import {
+  storedAttempts,
+  storedCall,
+  storedMoment,
+  storedNumber,
+  storedRayJob,
+  storedTags,
+} from "./stored-fields.ts";
 
 /** A job that fits a query, with what only the search needs to know. */
 export interface Match extends FoundJob {
@@ -68,32 +75,30 @@ function matchOf(
 ): Match | undefined {
   const failure = readError(hash);
   const state = toState(bullState, failure, hash[jobFields.cancel] !== undefined);
-  const call = parseJson(hash["data"] ?? "") as Partial<Call> | null | undefined;
+  const { input, meta } = storedCall(hash["data"]);
   const error = state === "completed" ? undefined : failure;
-  const meta: { tags?: unknown } | null | undefined = call?.meta;
-  const tags = Array.isArray(meta?.tags) ? meta.tags.filter((tag) => typeof tag === "string") : [];
   const at = bullState === "delayed" && score !== undefined ? Math.floor(score / 0x1000) : undefined;
   const match: Match = {
     id,
     task: hash["name"] ?? "",
     queue,
     state,
-    attempt: Number(hash["atm"] ?? 0) + (state === "active" ? 1 : 0),
-    attempts: (parseJson(hash["opts"] ?? "") as { attempts?: number } | null | undefined)?.attempts || 1,
-    priority: Number(hash["priority"] ?? 0),
-    enqueuedAt: new Date(Number(hash["timestamp"] ?? 0)),
-    startedAt: toDate(hash["processedOn"]),
-    endedAt: toDate(hash["finishedOn"]),
-    at: at === undefined || state !== "scheduled" ? null : new Date(at),
+    attempt: storedNumber(hash["atm"]) + (state === "active" ? 1 : 0),
+    attempts: storedAttempts(hash["opts"]),
+    priority: storedNumber(hash["priority"]),
+    enqueuedAt: storedMoment(hash["timestamp"]) ?? new Date(0),
+    startedAt: storedMoment(hash["processedOn"]) ?? null,
+    endedAt: storedMoment(hash["finishedOn"]) ?? null,
+    at: at === undefined || state !== "scheduled" ? null : (storedMoment(String(at)) ?? null),
     worker: hash["pb"] ?? null,
-    tags,
-    input: excerptOf(call?.input),
+    tags: storedTags(meta),
+    input: excerptOf(input),
     error: error === undefined ? null : { code: error.code, message: error.message },
-    rayJob: (parseJson(hash[jobFields.rayJob] ?? "") as RayJobRecord | undefined)?.submissionId ?? null,
-    delayedAt: at === undefined ? 0 : at - Number(hash["delay"] ?? 0),
+    rayJob: storedRayJob(hash[jobFields.rayJob])?.submissionId ?? null,
+    delayedAt: at === undefined ? 0 : at - storedNumber(hash["delay"]),
   };
   const searched = () => [
-    call?.input,
+    input,
     state === "completed" ? parseJson(hash["returnvalue"] ?? "") : undefined,
     error,
   ];
@@ -115,8 +120,4 @@ function fits(job: FoundJob, query: JobQuery, searched: () => unknown[]): boolea
     (id === undefined || job.id.startsWith(id)) &&
     (text === undefined || searched().some((value) => isInJson(text, value)))
   );
-}
-
-function toDate(text: string | undefined): Date | null {
-  return text === undefined ? null : new Date(Number(text));
 }

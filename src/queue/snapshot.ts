@@ -2,10 +2,19 @@ import type { ErrorRecord } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import { type Progress, toProgress } from "../core/progress.ts";
 import type { JobState } from "../core/states.ts";
-import type { Call, CallMeta } from "../task/codec.ts";
-import type { History } from "../task/workflow-run.ts";
 import { type Broker, jobNotFound } from "./broker.ts";
 import { jobFields } from "./keys.ts";
+import {
+  storedAttempts,
+  storedCall,
+  storedError,
+  storedHistory,
+  storedMoment,
+  storedNumber,
+  storedRayJob,
+  storedReplay,
+  storedTags,
+} from "./stored-fields.ts";
 
 /** A job's Ray job, as far as readers care; the Ray room writes it. */
 export interface RayJobRecord {
@@ -76,40 +85,38 @@ export function toSnapshot(
   bullState: string,
   hash: Record<string, string>,
 ): JobSnapshot {
-  const history = parse(hash[jobFields.history]) as History | undefined;
-  const data = parse(hash["data"]) as Partial<Call> | null | undefined;
-  const opts = parse(hash["opts"]) as { attempts?: number } | null | undefined;
-  const meta = (isRecord(data?.meta) ? data.meta : {}) as CallMeta;
-  const replay = parse(hash[jobFields.replay]) as ReplayRecord | undefined;
+  const history = storedHistory(hash[jobFields.history]);
+  const { input, meta } = storedCall(hash["data"]);
+  const replay = storedReplay(hash[jobFields.replay]);
   const error = readError(hash);
   const cancelRequested = hash[jobFields.cancel] !== undefined;
   const state = toState(bullState, error, cancelRequested);
-  const made = Number(hash["atm"] ?? 0);
-  const result = state === "completed" && meta.ignoreResult !== true;
+  const made = storedNumber(hash["atm"]);
+  const result = state === "completed" && meta["ignoreResult"] !== true;
   return {
     id,
     task: hash["name"] ?? "",
     queue,
     state,
     attempt: state === "active" ? made + 1 : made,
-    attempts: opts?.attempts || 1,
+    attempts: storedAttempts(hash["opts"]),
     progress:
       hash["progress"] === undefined || hash["progress"] === "0"
         ? undefined
         : toProgress(parse(hash["progress"])),
-    enqueuedAt: new Date(Number(hash["timestamp"] ?? 0)),
+    enqueuedAt: storedMoment(hash["timestamp"]) ?? new Date(0),
     // A workflow is taken again and again; it started when it was taken first.
-    startedAt: history === undefined ? toDate(hash["processedOn"]) : new Date(history.startedAt),
-    endedAt: toDate(hash["finishedOn"]),
+    startedAt: history === undefined ? storedMoment(hash["processedOn"]) : new Date(history.startedAt),
+    endedAt: storedMoment(hash["finishedOn"]),
     worker: hash["pb"],
-    input: data?.input,
+    input,
     output: result ? parse(hash["returnvalue"]) : undefined,
     error: state === "completed" ? undefined : error,
     cancelRequested,
-    rayJob: parse(hash[jobFields.rayJob]) as RayJobRecord | undefined,
-    tags: Array.isArray(meta.tags) ? meta.tags.filter((tag) => typeof tag === "string") : [],
-    metadata: isRecord(meta.metadata) ? meta.metadata : {},
-    replayOf: typeof meta.replayOf === "string" ? meta.replayOf : undefined,
+    rayJob: storedRayJob(hash[jobFields.rayJob]),
+    tags: storedTags(meta),
+    metadata: isRecord(meta["metadata"]) ? meta["metadata"] : {},
+    replayOf: typeof meta["replayOf"] === "string" ? meta["replayOf"] : undefined,
     replayedBy: replay?.added === true ? replay.id : undefined,
     calls: history?.calls.length,
   };
@@ -128,9 +135,7 @@ export async function isOver(broker: Broker, queue: string, id: string): Promise
 
 /** Why a job failed, from the fields of its hash. */
 export function readError(hash: Record<string, string | undefined>): ErrorRecord | undefined {
-  const found = parse(hash[jobFields.error]);
-  const record =
-    isRecord(found) && typeof found["code"] === "string" ? (found as unknown as ErrorRecord) : undefined;
+  const record = storedError(hash[jobFields.error]);
   const reason = hash["failedReason"];
   // BullMQ itself fails a job whose workers died too often; it knows no codes.
   if (reason?.includes("stalled more than allowable limit")) {
@@ -162,10 +167,6 @@ export function toState(
       if (bullState === "delayed") return "scheduled";
       return bullState === "waiting-children" ? "waiting-children" : "waiting";
   }
-}
-
-function toDate(text: string | undefined): Date | undefined {
-  return text === undefined ? undefined : new Date(Number(text));
 }
 
 /** What is no JSON is shown as it is. */

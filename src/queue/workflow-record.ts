@@ -9,6 +9,7 @@ import { setHeld } from "./held-field.ts";
 import { jobFields } from "./keys.ts";
 import { wakeWorkflow } from "./parked-workflows.ts";
 import { addJobs, type PreparedJob } from "./producer.ts";
+import { storedError, storedHistory } from "./stored-fields.ts";
 
 /** What Redis holds of a workflow, for the worker that runs it. Writes fail with `LOCK_LOST` when it no longer does. */
 export interface WorkflowRecord {
@@ -71,7 +72,7 @@ export function createWorkflowRecord(broker: Broker, held: HeldWorkflow): Workfl
     return new Map(
       children.map((child, index) => {
         const text = answers[index]?.[1];
-        const record = typeof text === "string" ? (parseJson(text) as ErrorRecord | undefined) : undefined;
+        const record = typeof text === "string" ? storedError(text) : undefined;
         return [child, record ?? toRecord(failed[child] ?? "")];
       }),
     );
@@ -99,7 +100,11 @@ export function createWorkflowRecord(broker: Broker, held: HeldWorkflow): Workfl
       ]);
       asked = hash[jobFields.wakeAt] !== undefined;
       const text = hash[jobFields.history];
-      const history = text === undefined ? undefined : (JSON.parse(text) as History);
+      const history = storedHistory(text);
+      if (text !== undefined && history === undefined)
+        throw new LovageError("PAYLOAD_INVALID", "the workflow's history is none", {
+          field: jobFields.history,
+        });
       if (history !== undefined) history.added = Number(hash[jobFields.added] ?? 0);
       const outcomes = new Map<number, CallOutcome>();
       const placeOf = new Map(history?.calls.map((_call, place) => [callId(id, place), place]));

@@ -1,11 +1,12 @@
 import { LovageError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import type { JobState } from "../core/states.ts";
-import type { CallOutcome, History } from "../task/workflow-run.ts";
+import type { CallOutcome } from "../task/workflow-run.ts";
 import type { Broker } from "./broker.ts";
 import { callId } from "./call-id.ts";
 import { jobFields } from "./keys.ts";
 import { type JobSnapshot, readSnapshot } from "./snapshot.ts";
+import { storedHistory } from "./stored-fields.ts";
 
 /** A workflow or one of its calls, with what it called in turn. */
 export interface WorkflowNode {
@@ -79,7 +80,7 @@ async function readCalls(
     redis.hkeys(`${key}:processed`),
     redis.hkeys(`${key}:failed`),
   ]);
-  const history = parseJson(hash[jobFields.history] ?? "") as History | undefined;
+  const history = storedHistory(hash[jobFields.history]);
   if (history === undefined) return { calls: [], counts: noCounts };
   const located = (children: readonly string[], state: JobState) =>
     children.map((child) => {

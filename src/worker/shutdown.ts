@@ -36,7 +36,9 @@ export async function drainQueues(parts: ShutdownParts): Promise<void> {
   const deadline = Date.now() + timeout;
   const watch = async () => {
     for (;;) {
-      await sleep(Math.min(stillRunningInterval, deadline - Date.now()), undefined, { signal: done.signal });
+      await sleep(Math.max(0, Math.min(stillRunningInterval, deadline - Date.now())), undefined, {
+        signal: done.signal,
+      });
       const left = deadline - Date.now();
       if (left <= 0) break;
       const seconds = Math.round(left / 1000);

@@ -8,6 +8,7 @@ import { diskFull } from "./faults/disk-full.ts";
 import { eventLoopBlocked } from "./faults/event-loop-blocked.ts";
 import { hostUnplugged } from "./faults/host-unplugged.ts";
 import { memory } from "./faults/memory.ts";
+import { poisonousInput } from "./faults/poisonous-input.ts";
 import { rayAgentErrors } from "./faults/ray-agent-errors.ts";
 import { rayDriverKilled } from "./faults/ray-driver-killed.ts";
 import { rayFalseFailed } from "./faults/ray-false-failed.ts";
@@ -23,6 +24,7 @@ import { sentinelFailover } from "./faults/sentinel-failover.ts";
 import { slowLossyLink } from "./faults/slow-lossy-link.ts";
 import { workerFrozen } from "./faults/worker-frozen.ts";
 import { workerKilled } from "./faults/worker-killed.ts";
+import { workflowCrashes } from "./faults/workflow-crashes.ts";
 
 /** All faults, in the order in which they are run. */
 export const faults: readonly Fault[] = [
@@ -43,6 +45,8 @@ export const faults: readonly Fault[] = [
   schedulersKilled,
   clockMoved,
   dashboardKilled,
+  workflowCrashes,
+  poisonousInput,
   rayAgentErrors,
   rayDriverKilled,
   rayLogSocketDies,

@@ -1,0 +1,56 @@
+import { type BackendFactory, type Job, type JobJson, type RedisQueueBackend, Worker } from "bullmq";
+import { parseJson } from "../core/json.ts";
+
+/**
+ * BullMQ's worker, which takes a job whatever lies in its hash. BullMQ's own fails at the first field that is no JSON
+ * before anybody hears of the job: it would stay with the queue for ever, and keep the worker from its work each time.
+ */
+export class TolerantWorker extends Worker {
+  protected override createJob(json: JobJson, id: string): Job {
+    try {
+      return super.createJob(json, id);
+    } catch {
+      // Data that is no JSON is a text, and so no call.
+      return super.createJob({ ...json, data: JSON.stringify(json.data) }, id);
+    }
+  }
+}
+
+/** A backend whose replies hold only what BullMQ can read of a job's options, progress and parent. */
+export function tolerantBackend(open: BackendFactory<RedisQueueBackend>): BackendFactory<RedisQueueBackend> {
+  return (name, options, how) => {
+    const backend = open(name, options, how);
+    const run = backend.execCommand.bind(backend);
+    backend.execCommand = (client, command, args) => mendReply(run(client, command, args));
+    return backend;
+  };
+}
+
+/** A reply that brings a job begins with its fields: names and values by turns. */
+async function mendReply(reply: Promise<unknown>): Promise<unknown> {
+  const told = await reply;
+  const fields: unknown = Array.isArray(told) ? told[0] : undefined;
+  if (!Array.isArray(fields)) return told;
+  for (let at = 0; at < fields.length; at += 2) {
+    const value: unknown = fields[at + 1];
+    if (typeof value === "string" && value !== "") fields[at + 1] = mendField(fields[at], value);
+  }
+  return told;
+}
+
+function mendField(field: unknown, text: string): string {
+  switch (field) {
+    case "opts":
+      return isObject(parseJson(text)) ? text : "{}";
+    case "parent":
+      return isObject(parseJson(text)) ? text : "";
+    case "progress":
+      return parseJson(text) === undefined ? "" : text;
+    default:
+      return text;
+  }
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
