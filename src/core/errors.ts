@@ -73,6 +73,10 @@ export const errorCodes = {
     retryable: false,
     meaning: "Redis does not let this user do that: its access list is for others.",
   },
+  REDIS_LAYOUT: {
+    retryable: false,
+    meaning: "Redis has its keys spread over shards otherwise than the settings say.",
+  },
   REDIS_POLICY: { retryable: false, meaning: "Redis may evict keys, so it would lose jobs." },
   REDIS_UNAVAILABLE: { retryable: true, meaning: "Redis did not answer in time." },
   RETRY_REQUESTED: { retryable: true, meaning: "The task asked to be run again later." },

@@ -166,7 +166,7 @@ async function wouldRunAgain(
   if (route.endsWith("/retry/:queueStatus")) return queueStatus === "completed";
   if (!route.endsWith("/:jobId/retry") || queueName === undefined || jobId === undefined) return false;
   const queue = queueNames.find((name) => name === queueName);
-  return queue !== undefined && (await broker.queue(queue).getJobState(jobId)) === "completed";
+  return queue !== undefined && (await broker.queueAt(queue, jobId).getJobState(jobId)) === "completed";
 }
 
 function isCall(data: unknown): data is { v: number; input: unknown } {

@@ -1,6 +1,7 @@
 import { Redis, type RedisOptions } from "ioredis";
 import { describeError, LovageError } from "../core/errors.ts";
 import { tlsFaultOf, tlsHint } from "../core/tls-faults.ts";
+import { createCluster, infoOfEach } from "./redis-cluster.ts";
 import { codeRefusals } from "./refusals.ts";
 
 /** Where Redis is. A URL wins over the parts. */
@@ -16,7 +17,14 @@ export interface RedisSettings {
   ca?: string | undefined;
   /** What every key begins with. Default "lovage". */
   prefix?: string | undefined;
+  /** Some nodes of a Redis Cluster, from which all others are found. Instead of a host and a port, or a URL. */
+  cluster?: readonly { readonly host: string; readonly port: number }[] | undefined;
+  /** How many parts each queue has, in hash slots of their own. Default: 1; in a cluster {@link defaultShards}. */
+  shards?: number | undefined;
 }
+
+/** In a cluster: four for each of the three masters that most have, and even for two, four, six and twelve. */
+export const defaultShards = 12;
 
 export const defaultPrefix = "lovage";
 
@@ -27,6 +35,8 @@ export function toRedisSettings(redis: string | RedisSettings): RedisSettings {
 
 /** Redis' address for people: host, port and database, never the password. */
 export function redisAddress(settings: RedisSettings): string {
+  if (settings.cluster !== undefined)
+    return settings.cluster.map(({ host, port }) => `${host}:${port}`).join(",");
   if (settings.url === undefined) return `${settings.host ?? "127.0.0.1"}:${settings.port ?? 6380}`;
   const url = URL.parse(settings.url);
   return url === null
@@ -60,6 +70,8 @@ export function createRedis(
     ...overrides,
   };
   if (speaksTls(settings)) options.tls = settings.ca === undefined ? {} : { ca: settings.ca };
+  if (settings.cluster !== undefined)
+    return createCluster(settings.cluster, settings, options, redisUser(settings), redisAddress(settings));
   const coded = (redis: Redis) => codeRefusals(redis, redisUser(settings), redisAddress(settings));
   if (settings.url !== undefined) return coded(new Redis(settings.url, options));
   options.host = settings.host ?? "127.0.0.1";
@@ -143,8 +155,10 @@ export async function withDeadline<T>(answer: Promise<T>, milliseconds: number, 
  * @throws LovageError `REDIS_POLICY`
  */
 export async function requireNoEviction(redis: Redis, settings: RedisSettings): Promise<void> {
-  const policy = /maxmemory_policy:(\S+)/.exec(await redis.info("memory"))?.[1] ?? "unknown";
-  if (policy === "noeviction") return;
+  const infos = await infoOfEach(redis, "memory");
+  const policies = infos.map((info) => /maxmemory_policy:(\S+)/.exec(info)?.[1] ?? "unknown");
+  const policy = policies.find((found) => found !== "noeviction");
+  if (policy === undefined) return;
   throw new LovageError(
     "REDIS_POLICY",
     `Redis at ${redisAddress(settings)} has maxmemory-policy ${policy}: under memory pressure it would throw jobs away`,

@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 import { describeError, LovageError } from "../core/errors.ts";
 import type { JobPlace } from "./idempotency.ts";
+import { hasManyNodes } from "./redis-cluster.ts";
 
 /** The part of a call's time that the wait for the disk may take: its refusal must come before the call's own deadline. */
 const share = 0.8;
@@ -14,6 +15,13 @@ const able = new WeakSet<Redis>();
  */
 export async function requireDiskConfirmation(redis: Redis): Promise<void> {
   if (able.has(redis)) return;
+  if (hasManyNodes(redis)) {
+    throw notDurable(
+      "a cluster cannot confirm what is on its disks",
+      [],
+      "leave out confirm: a node that is replaced meanwhile would have to be told from one that wrote",
+    );
+  }
   await waitForDisk(redis, 1);
   able.add(redis);
   redis.once("close", () => able.delete(redis));

@@ -1,6 +1,6 @@
 import type { TaskManifest } from "../task/catalogue.ts";
 import { queueNames } from "../task/queue-names.ts";
-import type { Broker } from "./broker.ts";
+import { type Broker, partsOf } from "./broker.ts";
 
 /** How many events each queue keeps, about: BullMQ's own default. */
 const maxEvents = 10_000;
@@ -13,8 +13,14 @@ export async function publishManifests(broker: Broker, manifests: readonly TaskM
   const fields = Object.fromEntries(manifests.map((manifest) => [manifest.name, JSON.stringify(manifest)]));
   const { keys, redis } = broker;
   const multi = redis.multi().del(keys.manifests).hset(keys.manifests, fields);
-  for (const queue of queueNames) multi.hsetnx(keys.meta(queue), "opts.maxLenEvents", maxEvents);
+  const [home, ...others] = broker.shards;
+  for (const queue of queueNames) multi.hsetnx(home.keys.meta(queue), "opts.maxLenEvents", maxEvents);
   await multi.exec();
+  await Promise.all(
+    partsOf({ shards: others }, queueNames).map(({ shard, queue }) =>
+      redis.hsetnx(shard.keys.meta(queue), "opts.maxLenEvents", maxEvents),
+    ),
+  );
 }
 
 /** The tasks as the last worker published them, by name; empty when none ever did. */

@@ -27,6 +27,8 @@ export interface PreparedJob {
   idempotency?: Idempotency;
   /** Whether it must be confirmed to be on disk. */
   onDisk?: boolean;
+  /** Whether the caller chose its id. */
+  chosenId?: boolean;
 }
 
 /** The largest input, in bytes of JSON: Redis keeps each waiting job in memory. */
@@ -65,18 +67,19 @@ export function prepareJob(
   };
   if (options.idempotencyKey !== undefined) job.idempotency = readIdempotency(options.idempotencyKey, input);
   if (options.confirm === "disk") job.onDisk = true;
+  if (options.id !== undefined || derivedId !== undefined) job.chosenId = true;
   return job;
 }
 
 /** Puts jobs into their queues, as they are. Resolves when Redis has them. */
-export async function addJobs(queues: Pick<Queues, "queue">, jobs: readonly PreparedJob[]): Promise<void> {
+export async function addJobs(queues: Pick<Queues, "queueAt">, jobs: readonly PreparedJob[]): Promise<void> {
   // Commands of one tick share their round trip; a bulk of BullMQ's is slower, and fails as a whole.
   await Promise.all(jobs.map((job) => addJob(queues, job)));
 }
 
 /** @returns the id of the job that is there: another one's where a deduplication key has it */
-export async function addJob(queues: Pick<Queues, "queue">, job: PreparedJob): Promise<string> {
-  const { id } = await queues.queue(job.queue).add(job.name, job.data, job.opts);
+export async function addJob(queues: Pick<Queues, "queueAt">, job: PreparedJob): Promise<string> {
+  const { id } = await queues.queueAt(job.queue, job.opts.jobId).add(job.name, job.data, job.opts);
   return id ?? job.opts.jobId;
 }
 

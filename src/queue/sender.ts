@@ -8,6 +8,7 @@ import { type EnqueueScripts, withEnqueueScripts } from "./enqueue-scripts.ts";
 import { claimKeys, type JobPlace, noteAdded } from "./idempotency.ts";
 import { addJob, type PreparedJob } from "./producer.ts";
 import { createQueues, type Queues } from "./queues.ts";
+import { keepTogether } from "./together.ts";
 
 /** Sends jobs in a bounded time. What could not be sent by then is not sent later. */
 export interface Sender {
@@ -50,7 +51,8 @@ export function createSender(broker: Broker): Sender {
   }
 
   return {
-    async send(jobs, within) {
+    async send(asked, within) {
+      const jobs = asked.map((job) => keepTogether(broker.keys, job));
       const onDisk = jobs.some((job) => job.onDisk === true);
       // A connection that waits for the disk keeps all other calls on it waiting.
       return sendOn(onDisk ? lanes.disk : lanes.memory, jobs, within);
@@ -97,7 +99,7 @@ function createLane(broker: Broker): Lane {
       return redis ?? open();
     },
     get queues() {
-      queues ??= createQueues(redis ?? open(), broker.keys.prefix, () => {}, broker.telemetry);
+      queues ??= createQueues(redis ?? open(), broker.keys, () => {}, broker.telemetry);
       return queues;
     },
     async ready(within) {
@@ -143,7 +145,14 @@ async function makeJobs(
       return { id: claim.id, queue: claim.queue };
     }
     const asked =
-      claim === undefined ? job : { ...job, queue: claim.queue, opts: { ...job.opts, jobId: claim.id } };
+      claim === undefined
+        ? job
+        : keepTogether(keys, {
+            ...job,
+            queue: claim.queue,
+            opts: { ...job.opts, jobId: claim.id },
+            chosenId: true,
+          });
     const add = () => addJob(queues, asked);
     const id =
       asked.opts.deduplication === undefined ? await add() : await addDeduplicated(redis, keys, asked, add);

@@ -4,6 +4,7 @@ import type { HeldJob } from "../queue/held-job.ts";
 import { createInspector } from "../queue/inspector.ts";
 import { createMemory } from "../queue/memory.ts";
 import { addJobs, prepareJob } from "../queue/producer.ts";
+import { keepTogether } from "../queue/together.ts";
 import type { ChunkContext } from "../task/builtin.ts";
 import type { Catalogue } from "../task/catalogue.ts";
 import type { CallMeta } from "../task/codec.ts";
@@ -109,7 +110,7 @@ export class JobContext implements ChunkContext {
     const { broker, catalogue, gate } = this.#parts;
     const task = catalogue.get(name);
     validate(task.input, input, "INPUT_INVALID", `the input of ${name}`);
-    const prepared = prepareJob(task, input, options);
+    const prepared = keepTogether(broker.keys, prepareJob(task, input, options));
     const { headers } = this.#meta;
     await sendOutgoing([prepared], { headers, gate, add: () => addJobs(broker, [prepared]) });
     return prepared.opts.jobId;

@@ -203,7 +203,7 @@ describe.each(callerSides)("over %s", (_side, { createWorld }) => {
     const child = keys.job("default", `${job.id}~0`);
     await redis.del(child);
     await redis.zrem(keys.job("default", "delayed"), `${job.id}~0`);
-    expect(await sweepParkedWorkflows(world.broker, "default")).toEqual([job.id]);
+    expect(await sweepParkedWorkflows(world.broker.shards[0], "default")).toEqual([job.id]);
     await expect(job.result({ timeout: "10s" })).rejects.toMatchObject({ code: "CHILD_LOST" });
   });
 
