@@ -20,6 +20,10 @@ export interface Config {
     /** PEM text. */
     readonly ca: string | undefined;
     readonly prefix: string;
+    /** Nodes of a cluster. Undefined: one Redis. */
+    readonly cluster: readonly { readonly host: string; readonly port: number }[] | undefined;
+    /** Undefined: 1, in a cluster 12. */
+    readonly shards: number | undefined;
   };
   /** The HTTP API that the command line uses; no URL: it uses Redis. */
   readonly api: {
@@ -146,6 +150,8 @@ export function loadConfig(sources: readonly EnvironmentSource[]): Config {
   };
   if ((values["LOVAGE_URL"] === undefined) !== (values["LOVAGE_API_KEY"] === undefined))
     faults.push("LOVAGE_URL and LOVAGE_API_KEY belong together: set both, or neither to use Redis");
+  if (values["REDIS_URL"] !== undefined && values["REDIS_CLUSTER"] !== undefined)
+    faults.push("REDIS_URL and REDIS_CLUSTER exclude each other: a cluster is found by its nodes alone");
   if ((values["DASHBOARD_TLS_CERT_FILE"] === undefined) !== (values["DASHBOARD_TLS_KEY_FILE"] === undefined))
     faults.push(
       "DASHBOARD_TLS_CERT_FILE and DASHBOARD_TLS_KEY_FILE belong together: set both, or neither for plain http",
@@ -215,6 +221,8 @@ function assemble(values: Values, files: Files): Config {
       tls: values.REDIS_TLS,
       ca: files.redisCa,
       prefix: values.REDIS_PREFIX,
+      cluster: values.REDIS_CLUSTER,
+      shards: values.REDIS_SHARDS,
     },
     api: {
       url: values.LOVAGE_URL,

@@ -59,6 +59,13 @@ const oneOf =
   (text: string): T =>
     choices.find((choice) => choice === text) ?? reject(`is none of ${choices.join(", ")}`);
 const list = (text: string) => text.split(",").flatMap((item) => item.trim() || []);
+const addresses = (text: string) =>
+  list(text).map((item) => {
+    const [, host, digits] = /^(\[[^\]]+\]|[^:]+):(\d+)$/.exec(item) ?? [];
+    if (host === undefined || digits === undefined)
+      return reject("is not a list such as 10.0.0.1:6379,10.0.0.2:6379");
+    return { host: host.replace(/^\[|\]$/g, ""), port: port(digits) };
+  });
 const listOf =
   <T extends string>(...choices: T[]) =>
   (text: string): T[] =>
@@ -92,6 +99,16 @@ export const variables = {
     optional(absolutePath),
     "",
     "PEM file of the authority that signed Redis' certificate",
+  ),
+  REDIS_CLUSTER: variable(
+    optional(addresses),
+    "",
+    "Nodes of a Redis Cluster, as host:port,host:port; instead of REDIS_URL, REDIS_HOST and REDIS_PORT",
+  ),
+  REDIS_SHARDS: variable(
+    optional(number(z.number().int().min(1).max(64), "a whole number from 1 to 64")),
+    "",
+    "In how many parts each queue lies; the same for all processes, from the start on; empty: 1, in a cluster 12",
   ),
   REDIS_PREFIX: variable(
     string,

@@ -45,8 +45,11 @@ export function redisAddress(settings: RedisSettings): string {
 }
 
 /** Who Redis takes the caller for. */
-function redisUser({ url, username }: RedisSettings): string {
-  const name = url === undefined ? username : decodeURIComponent(URL.parse(url)?.username ?? "");
+function redisUser({ url, username, cluster }: RedisSettings): string {
+  const name =
+    url === undefined || cluster !== undefined
+      ? username
+      : decodeURIComponent(URL.parse(url)?.username ?? "");
   return name || "default";
 }
 
@@ -179,7 +182,10 @@ function hintOf(settings: RedisSettings, error: unknown): string | undefined {
 }
 
 function isRefusal(error: unknown): boolean {
-  return error instanceof Error && /WRONGPASS|NOAUTH|NOPERM|invalid password/i.test(error.message);
+  return (
+    error instanceof Error &&
+    /WRONGPASS|NOAUTH|NOPERM|invalid password|cluster support disabled/i.test(error.message)
+  );
 }
 
 /** The error of a Redis that does not answer, or refuses. */
@@ -187,8 +193,10 @@ export function unavailable(address: string, cause: unknown, hint?: string): Lov
   const why = cause === undefined ? "no answer" : describeError(cause);
   return new LovageError("REDIS_UNAVAILABLE", `Redis at ${address} cannot be used: ${why}`, {
     cause,
-    hint: isRefusal(cause)
-      ? "check the user and its password: REDIS_USERNAME and REDIS_PASSWORD, or those in REDIS_URL"
-      : (hint ?? "check that it runs, and REDIS_URL or REDIS_HOST and REDIS_PORT"),
+    hint: /cluster support disabled/.test(why)
+      ? "it is no cluster: leave out REDIS_CLUSTER, and set REDIS_HOST and REDIS_PORT"
+      : isRefusal(cause)
+        ? "check the user and its password: REDIS_USERNAME and REDIS_PASSWORD, or those in REDIS_URL"
+        : (hint ?? "check that it runs, and REDIS_URL or REDIS_HOST and REDIS_PORT"),
   });
 }
