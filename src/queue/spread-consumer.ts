@@ -27,9 +27,16 @@ export function createSpreadConsumer(
   options: Omit<ConsumerOptions, "broker">,
 ): Consumer {
   const [home] = shards;
+  // BullMQ counts what it keeps by shard.
+  const part = <Kept extends { count: number }>(kept: Kept): Kept => ({
+    ...kept,
+    count: Math.ceil(kept.count / shards.length),
+  });
+  const { result, failure, logLines } = options.retention;
+  const retention = { result: part(result), failure: part(failure), logLines };
   // Not copied: some options are read when they are needed.
   const optionsOf = (shard: Shard, more: Partial<ConsumerOptions> = {}): ConsumerOptions =>
-    Object.assign(Object.create(options), { broker: shard, ...more });
+    Object.assign(Object.create(options), { broker: shard, retention, ...more });
   if (home !== undefined && shards.length === 1) return createConsumer(optionsOf(home));
 
   let total = options.concurrency;

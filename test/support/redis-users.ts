@@ -7,7 +7,10 @@ export type RedisUser = "worker" | "client";
 
 /** The rules of a user where its keys are spread over shards, as docs/redis-cluster.md tells to make them. */
 function spreadRulesOf(user: RedisUser, prefix: string): string[] {
-  const layout = { worker: [`~${prefix}:layout`, `~${prefix}:redis-id`], client: [`(+get %R~${prefix}:layout)`] };
+  const layout = {
+    worker: [`~${prefix}:layout`, `~${prefix}:redis-id`],
+    client: [`(+get %R~${prefix}:layout)`],
+  };
   return [...rulesOf(user, `{${prefix}:*}`), ...layout[user]];
 }
 

@@ -13,7 +13,7 @@ import { type CommonClientOptions, createWorld, type World, type WorldOptions } 
  *   what is sent when, and what is not, is tested of each side by itself: `redis-away.test.ts`, `http/away.test.ts`.
  * - An API is asked for many jobs a thousand at a time, so that without the catalogue only those are checked together.
  */
-const plainSides: readonly (readonly [name: string, side: Side])[] = [
+export const sides: readonly (readonly [name: string, side: Side])[] = [
   ["Redis", { createWorld: createRedisWorld, told: (value) => value }],
   [
     "HTTP",
@@ -24,10 +24,8 @@ const plainSides: readonly (readonly [name: string, side: Side])[] = [
   ],
 ];
 
-export const sides: typeof plainSides = process.env["SPREAD"] ? [] : plainSides;
-
 /** The sides that a caller has: the two above, and Redis as its user "client", who may do nothing but call. */
-export const callerSides: typeof plainSides = process.env["SPREAD"] ? [] : [
+export const callerSides: typeof sides = [
   ...sides,
   [
     "Redis as the user client",
@@ -40,7 +38,7 @@ export const callerSides: typeof plainSides = process.env["SPREAD"] ? [] : [
 ];
 
 /** The sides above, and the same Redis with its queues spread over shards, alone and as a cluster of three masters. */
-export const spreadSides: typeof plainSides = [
+export const spreadSides: typeof sides = [
   [
     "Redis in shards",
     { createWorld: (options) => createRedisWorld({ ...options, shards: 3 }), told: (value) => value },
@@ -53,8 +51,6 @@ export const spreadSides: typeof plainSides = [
     },
   ],
 ];
-
-if (process.env["SPREAD"]) for (const list of [sides, callerSides]) (list as any).push(...spreadSides.slice(Number(process.env["SPREAD"]) - 1));
 
 interface SideOptions extends WorldOptions {
   /** Whether the tasks lie in Redis as if a worker had run: a dashboard knows no others. Default: yes. */

@@ -91,7 +91,10 @@ export interface WorldOptions {
   client?: CommonClientOptions;
   /** Whether callers are Redis' user "client" of deploy/redis/users.acl.rules. Default: they may do anything. */
   callsOnly?: boolean;
-  /** How many shards its queues have; `cluster` makes them lie in a Redis Cluster. Default: one, in one Redis. */
+  /**
+   * How many shards its queues have; `cluster` makes them lie in a Redis Cluster. Default: one, in one Redis; three where
+   * LOVAGE_TEST_SPREAD is "shards" or "cluster", with which whole suites are run.
+   */
   shards?: number;
   cluster?: boolean;
 }
@@ -99,18 +102,19 @@ export interface WorldOptions {
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const prefix = `test-${randomUUID().slice(0, 8)}`;
   const url = options.redisUrl ?? inject("redisUrl");
+  const everywhere = options.redisUrl === undefined ? process.env["LOVAGE_TEST_SPREAD"] : undefined;
+  const { cluster = everywhere === "cluster", shards = everywhere === undefined ? undefined : 3 } = options;
   const redis = {
     url,
     prefix,
-    ...(options.shards !== undefined && { shards: options.shards }),
-    ...(options.cluster === true && { cluster: inject("redisCluster") }),
+    ...(shards !== undefined && { shards }),
+    ...(cluster && { cluster: inject("redisCluster") }),
   };
   const rayAddress = options.rayAddress ?? inject("rayAddress");
   const broker = await openBroker({ redis });
-  const made =
-    options.cluster === true
-      ? { worker: redis, client: redis, remove: async () => {} }
-      : await makeRedisUsers(broker, redis);
+  const made = cluster
+    ? { worker: redis, client: redis, remove: async () => {} }
+    : await makeRedisUsers(broker, redis);
   const users = options.callsOnly === true ? made : { ...made, client: redis };
   const connect = (asked: CommonClientOptions = {}) =>
     createClient<TestTasks>({ redis: users.client, ...asked });
