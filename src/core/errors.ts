@@ -73,6 +73,10 @@ export const errorCodes = {
     retryable: false,
     meaning: "Redis does not let this user do that: its access list is for others.",
   },
+  REDIS_FULL: {
+    retryable: true,
+    meaning: "Redis' memory or disk is full: it takes nothing new, and what it has stays.",
+  },
   REDIS_LAYOUT: {
     retryable: false,
     meaning: "Redis has its keys spread over shards otherwise than the settings say.",

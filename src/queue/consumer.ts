@@ -84,11 +84,11 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     // BullMQ runs what it fetched while it closes: jobs on their way, and, woken by the hand-back, the very job that
     // was just handed back. While it pauses it takes one more, too, for which it was waiting.
     if (draining || paused || options.isFull?.() === true)
-      return handBackUnstarted(options, job, () => job.moveToWait(token), new WaitingError());
+      return handBackUnstarted(options, job, token, () => job.moveToWait(token), new WaitingError());
     // The lock was lost, the job came back, and the first run is not over yet: two at once would be one too many.
     if (held.has(id)) {
       const later = () => job.moveToDelayed(Date.now() + stillEndingDelay, token);
-      return handBackUnstarted(options, job, later, new DelayedError());
+      return handBackUnstarted(options, job, token, later, new DelayedError());
     }
     const controller = new AbortController();
     const delivery = new BullJob(options, job, token, controller, held);

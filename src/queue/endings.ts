@@ -26,7 +26,7 @@ export async function end(
       await job.moveToDelayed(Date.now() + outcome.milliseconds, token);
       await outcome.parked?.();
     };
-    return handBackUnstarted(queue, job, park, new DelayedError());
+    return handBackUnstarted(queue, job, token, park, new DelayedError());
   }
   const { error, type } = outcome;
   if (type === "handed-back") {
@@ -46,11 +46,13 @@ export async function end(
 export async function handBackUnstarted(
   { broker, queue }: Queue,
   job: Job,
+  token: string,
   move: () => Promise<unknown>,
   moved: WaitingError | DelayedError,
 ): Promise<never> {
   // BullMQ counts a fetch as a start; an expiry must still find that the job never started.
-  await broker.redis.hincrby(broker.keys.job(queue, job.id ?? ""), "ats", -1);
+  const id = job.id ?? "";
+  await broker.redis.lovageUnstart(broker.keys.job(queue, id), broker.keys.lock(queue, id), token);
   await move();
   throw moved;
 }

@@ -34,6 +34,7 @@ export type GivenUpJob = Pick<
   | "data"
   | "attempt"
   | "attempts"
+  | "fence"
   | "enqueuedAt"
   | "signal"
   | "readRayJob"
@@ -60,6 +61,7 @@ export class BullJob implements HeldJob {
   readonly data: unknown;
   readonly attempt: number;
   readonly attempts: number;
+  readonly fence: number;
   readonly enqueuedAt: number;
   readonly firstStart: boolean;
   readonly takenAt = Date.now();
@@ -80,6 +82,7 @@ export class BullJob implements HeldJob {
     this.attempt = job.attemptsMade + 1;
     // BullMQ for Python writes 0 where nothing was asked for.
     this.attempts = job.opts.attempts || 1;
+    this.fence = job.attemptsStarted;
     this.enqueuedAt = job.timestamp;
     this.dueAt = job.timestamp + (job.opts.delay ?? 0);
     this.firstStart = job.attemptsStarted <= 1;

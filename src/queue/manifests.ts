@@ -10,17 +10,14 @@ const maxEvents = 10_000;
  * given the setting that BullMQ writes with the first job: who may only enqueue may not write a queue's settings.
  */
 export async function publishManifests(broker: Broker, manifests: readonly TaskManifest[]): Promise<void> {
-  const fields = Object.fromEntries(manifests.map((manifest) => [manifest.name, JSON.stringify(manifest)]));
   const { keys, redis } = broker;
-  const multi = redis.multi().del(keys.manifests).hset(keys.manifests, fields);
-  const [home, ...others] = broker.shards;
-  for (const queue of queueNames) multi.hsetnx(home.keys.meta(queue), "opts.maxLenEvents", maxEvents);
-  await multi.exec();
-  await Promise.all(
-    partsOf({ shards: others }, queueNames).map(({ shard, queue }) =>
-      redis.hsetnx(shard.keys.meta(queue), "opts.maxLenEvents", maxEvents),
+  const fields = manifests.flatMap((manifest) => [manifest.name, JSON.stringify(manifest)]);
+  await Promise.all([
+    redis.lovageReplaceHash(keys.manifests, ...fields),
+    ...partsOf(broker, queueNames).map(({ shard, queue }) =>
+      redis.lovageSetMissing(shard.keys.meta(queue), "opts.maxLenEvents", maxEvents),
     ),
-  );
+  ]);
 }
 
 /** The tasks as the last worker published them, by name; empty when none ever did. */

@@ -4,7 +4,10 @@ import { LovageError } from "../core/errors.ts";
 /** How Redis says it of a command, and of one inside a script: Valkey, and Redis 7.0. */
 const refusal = /^NOPERM|ACL failure in script|user executing the script can't/;
 
-/** What Redis' ACL refuses is told with a code, on this connection and on those that are made from it. */
+/** How Redis says that its memory is full, or that it cannot write its files; of a command and of one inside a script. */
+const full = /^(?:ERR )?OOM |^MISCONF|-OOM |command not allowed when used memory > /;
+
+/** What Redis' ACL refuses, and what it has no room for, is told with a code, on this connection and on those that are made from it. */
 export function codeRefusals<R extends Redis>(redis: R, user: string, address: string): R {
   const settle = redis.handleReconnection.bind(redis);
   let last: LovageError | undefined;
@@ -12,7 +15,11 @@ export function codeRefusals<R extends Redis>(redis: R, user: string, address: s
   redis.handleReconnection = (error, item) => {
     // A transaction that is given up says so last, and why at the command that was refused.
     const discarded = error.message.startsWith("EXECABORT") ? last : undefined;
-    last = refusal.test(error.message) ? forbidden(error, user, address) : undefined;
+    last = refusal.test(error.message)
+      ? forbidden(error, user, address)
+      : full.test(error.message)
+        ? noRoom(error, address)
+        : undefined;
     settle(discarded ?? last ?? error, item);
   };
   const duplicate = redis.duplicate.bind(redis);
@@ -32,4 +39,15 @@ function forbidden(cause: Error, user: string, address: string): LovageError {
       cause,
     },
   );
+}
+
+function noRoom(cause: Error, address: string): LovageError {
+  const disk = cause.message.includes("MISCONF");
+  return new LovageError("REDIS_FULL", `Redis at ${address} has no room: ${cause.message}`, {
+    field: disk ? "disk" : "maxmemory",
+    hint: disk
+      ? "make room on the disk of Redis' append-only file; it goes on by itself"
+      : "keep ended jobs for a shorter time (RESULT_AGE, RESULT_COUNT), let workers catch up, or raise maxmemory",
+    cause,
+  });
 }

@@ -3,6 +3,7 @@ import { type DepthCommand, depthScript } from "./depth-script.ts";
 import { type ExpiryCommands, expiryScripts } from "./expiry-scripts.ts";
 import { type HistoryCommand, historyScript } from "./history-script.ts";
 import { type RateLineCommand, rateLineScript } from "./rate-line-script.ts";
+import { goOnWhenFull } from "./room.ts";
 import { type ScheduleCommands, scheduleScripts } from "./schedule-scripts.ts";
 import { type SearchCommands, searchScript } from "./search-script.ts";
 import { type SlotsCommand, slotsScript } from "./slots-script.ts";
@@ -61,6 +62,16 @@ const sources = {
       redis.call("hset", KEYS[1], ARGV[2], ARGV[3])
       return 1`,
   },
+  /**
+   * Takes a start back that began nothing. Only from who holds the lock: another worker's start stands, or two starts
+   * would have one number.
+   */
+  lovageUnstart: {
+    numberOfKeys: 2,
+    lua: `
+      if redis.call("get", KEYS[2]) ~= ARGV[1] then return 0 end
+      return redis.call("hincrby", KEYS[1], "ats", -1)`,
+  },
   /** Appends lines to the log of a job whose lock the caller holds, keeps the last ones, counts all, and moves a cursor. */
   lovageLog: {
     numberOfKeys: 3,
@@ -112,6 +123,23 @@ const sources = {
       redis.call("hset", KEYS[1], "data", ARGV[1])
       return 1`,
   },
+  /** Replaces a hash. ARGV: its fields and values. */
+  lovageReplaceHash: {
+    numberOfKeys: 1,
+    lua: `
+      redis.call("del", KEYS[1])
+      for at = 1, #ARGV, 2 do redis.call("hset", KEYS[1], ARGV[at], ARGV[at + 1]) end
+      return 1`,
+  },
+  /** Sets a key that is not there; returns what it holds. */
+  lovageSetOnce: {
+    numberOfKeys: 1,
+    lua: `
+      redis.call("set", KEYS[1], ARGV[1], "NX")
+      return redis.call("get", KEYS[1])`,
+  },
+  /** Sets a field of a hash that lacks it. */
+  lovageSetMissing: { numberOfKeys: 1, lua: 'return redis.call("hsetnx", KEYS[1], ARGV[1], ARGV[2])' },
   /**
    * Writes a worker's beat under its name, by Redis' clock, unless another live worker has the name; returns the time in
    * milliseconds, or 0.
@@ -193,6 +221,7 @@ export interface ScriptCommands
     SearchCommands,
     DepthCommand {
   lovageSetHeld(job: string, lock: string, token: string, field: string, value: string): Promise<number>;
+  lovageUnstart(job: string, lock: string, token: string): Promise<number>;
   lovageLog(
     job: string,
     logs: string,
@@ -206,6 +235,9 @@ export interface ScriptCommands
   ): Promise<number>;
   lovageCancel(job: string, field: string, value: string): Promise<string | number>;
   lovageSetData(job: string, data: string): Promise<number>;
+  lovageReplaceHash(key: string, ...fieldsAndValues: string[]): Promise<number>;
+  lovageSetOnce(key: string, value: string): Promise<string>;
+  lovageSetMissing(key: string, field: string, value: string | number): Promise<number>;
   lovageBeat(
     workers: string,
     name: string,
@@ -229,6 +261,7 @@ export interface ScriptCommands
 }
 
 export function withScripts(redis: Redis): Redis & ScriptCommands {
+  goOnWhenFull(redis);
   for (const [name, script] of Object.entries(sources)) redis.defineCommand(name, script);
   return redis as Redis & ScriptCommands;
 }

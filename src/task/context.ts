@@ -128,6 +128,13 @@ export interface TaskContext {
     readonly attempt: number;
     /** How many attempts the job has in all. */
     readonly attempts: number;
+    /**
+     * A fencing token: larger at each begin of this job than at any before, also where the attempt is the same one, begun
+     * again after its worker died or fell silent. Who stores it with an effect, and refuses an effect whose fence is
+     * smaller than the one stored, is safe from a worker that was taken for dead and wakes up late. Counted from 1, with
+     * gaps. Only a Redis that lost its last second, or was restored from a backup, may count a number twice.
+     */
+    readonly fence: number;
     readonly enqueuedAt: Date;
     readonly tags: readonly string[];
     readonly metadata: Readonly<Record<string, unknown>>;

@@ -17,6 +17,8 @@ export interface Delivery {
   readonly data: unknown;
   readonly attempt: number;
   readonly attempts: number;
+  /** Larger at each begin of the job; see {@link TaskContext.job}. */
+  readonly fence: number;
   readonly enqueuedAt: number;
   /** Whether no worker ever took the job before. */
   readonly firstStart: boolean;

@@ -86,9 +86,10 @@ export function createRunHooks(all: readonly Hooks[], parts: RunHookParts): RunH
 
 /** What a task and hooks see of a job. */
 export function jobFacts(job: Omit<ToldJob, "data" | "signal">, meta: CallMeta): TaskContext["job"] {
-  const { id, task, queue, attempt, attempts, enqueuedAt } = job;
+  const { id, task, queue, attempt, attempts, fence } = job;
   const { tags = [], metadata = {}, headers = {} } = meta;
-  return { id, task, queue, attempt, attempts, enqueuedAt: new Date(enqueuedAt), tags, metadata, headers };
+  const enqueuedAt = new Date(job.enqueuedAt);
+  return { id, task, queue, attempt, attempts, fence, enqueuedAt, tags, metadata, headers };
 }
 
 function plainMeta(meta: unknown): CallMeta {

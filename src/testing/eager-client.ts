@@ -160,7 +160,8 @@ export function createEagerClient<const Definitions extends readonly AnyTask[]>(
   function attemptOf(job: EagerJob): Promise<TestOutcome> {
     const { id, task, queue, call, attempt, attempts, enqueuedAt, controller } = job;
     const delivery = { id, task, queue, call, attempt, attempts, enqueuedAt, signal: controller.signal };
-    return runAttempt({ ...delivery, firstStart: attempt === 1 }, ground, job.records, () => change(job, {}));
+    const begin = { ...delivery, fence: attempt, firstStart: attempt === 1 };
+    return runAttempt(begin, ground, job.records, () => change(job, {}));
   }
 
   async function end(job: EagerJob, outcome: TestOutcome): Promise<void> {

@@ -92,6 +92,7 @@ export async function performOutcome<Input extends z.ZodType, Output extends z.Z
       call: encodeCall(input, meta),
       attempt: job.attempt ?? 1,
       attempts: job.attempts ?? task.retry.attempts,
+      fence: job.attempt ?? 1,
       enqueuedAt: job.enqueuedAt?.getTime() ?? Date.now(),
       firstStart: (job.attempt ?? 1) === 1,
       signal: options.signal ?? new AbortController().signal,

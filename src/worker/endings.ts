@@ -78,9 +78,9 @@ export function createEndings(parts: EndingParts): Endings {
       await endWhatItBegan(job);
       const error = new LovageError("JOB_STALLED", errorCodes.JOB_STALLED.meaning);
       await continuations.failed(job, error);
-      const { id, task, queue, data, attempt, attempts, enqueuedAt, signal } = job;
+      const { id, task, queue, data, attempt, attempts, fence, enqueuedAt, signal } = job;
       // BullMQ has counted the last attempt by then.
-      const told = { id, task, queue, data, attempt: attempt - 1, attempts, enqueuedAt, signal };
+      const told = { id, task, queue, data, attempt: attempt - 1, attempts, fence, enqueuedAt, signal };
       const outcome: Outcome = { type: "failed", error };
       await hooks?.ended(told, outcome);
       return outcome;

@@ -71,6 +71,7 @@ function delivery(changes: Partial<Delivery> = {}): Delivery {
     data: encodeCall({ n: 2 }, {}),
     attempt: 1,
     attempts: 2,
+    fence: 1,
     enqueuedAt: 0,
     firstStart: true,
     signal: new AbortController().signal,

@@ -14,6 +14,7 @@ export function createTestContext(parts: Partial<TaskContext> = {}, settings: Pa
         queue: "default",
         attempt: 1,
         attempts: 3,
+        fence: 1,
         enqueuedAt: new Date(1_700_000_000_000),
         tags: [],
         metadata: {},

@@ -1,0 +1,164 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { type Client, createClient } from "#client";
+import { type Broker, openBroker } from "../../src/queue/broker.ts";
+import { type spawnLovage, startLovage } from "../support/lovage-process.ts";
+import { startOwnRedis } from "../support/own-redis.ts";
+import { type Accounts, balance } from "./accounts.ts";
+import type { Round } from "./fault.ts";
+import { type Ledger, openLedger } from "./ledger.ts";
+import { catalogue, type LedgerTasks, ledgerSocket } from "./ledger-catalogue.ts";
+import { type Load, type LoadOptions, startLoad } from "./load.ts";
+import { type ChaosWorker, startWorker } from "./worker.ts";
+
+export type OwnRedis = Awaited<ReturnType<typeof startOwnRedis>>;
+
+export interface WorldOptions {
+  redis?: Parameters<typeof startOwnRedis>[0];
+  /**
+   * What stands between Redis and all that is Lovage's: given Redis' URL it starts, and says by which URL it is reached.
+   * The books are made past it.
+   */
+  through?: (url: string) => Promise<{ url: string; close(): Promise<unknown> }>;
+  /** Further environment of every process. */
+  environment?: Record<string, string>;
+}
+
+/** A Redis of its own with an append-only file, processes as they are deployed, a load, and a ledger outside of it all. */
+export interface ChaosWorld {
+  readonly redis: OwnRedis;
+  /** Straight to Redis. */
+  readonly broker: Broker;
+  readonly client: Client<LedgerTasks>;
+  readonly ledger: Ledger;
+  /** What the environment of each process says. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** A `lovage worker` of the queue default with the ledger's tasks; resolves when it is ready. */
+  worker(environment?: Record<string, string>): Promise<ChaosWorker>;
+  /** Those that have not ended. */
+  workers(): readonly ChaosWorker[];
+  /** `lovage scheduler`, `dashboard` and the like; resolves when it is ready. */
+  start(args: readonly string[], environment?: Record<string, string>): ReturnType<typeof startLovage>;
+  /** Starts calling; `settle` ends it. */
+  load(options: LoadOptions): Load;
+  /**
+   * Ends the loads, waits until every job has ended, ends the workers in good order, and balances the books.
+   * @param patience milliseconds in which at least one job must end; default 60 s
+   */
+  settle(patience?: number): Promise<Accounts>;
+  close(): Promise<void>;
+}
+
+const prefix = "chaos";
+
+/** Milliseconds between two lines of a wait. */
+const talk = 5000;
+
+export async function openWorld(round: Round, options: WorldOptions = {}): Promise<ChaosWorld> {
+  const redis = await startOwnRedis(options.redis);
+  const between = await options.through?.(redis.url);
+  const ledger = await openLedger(join(round.folder, ledgerSocket));
+  const broker = await openBroker({ redis: { url: redis.url, prefix } });
+  const url = between?.url ?? redis.url;
+  const client = createClient<LedgerTasks>({ redis: { url, prefix }, catalogue });
+  const straight = createClient<LedgerTasks>({ redis: { url: redis.url, prefix }, catalogue });
+  const workers: ChaosWorker[] = [];
+  const others: ReturnType<typeof spawnLovage>[] = [];
+  const loads: Load[] = [];
+  const environment = {
+    REDIS_URL: url,
+    REDIS_PREFIX: prefix,
+    DATASETS_DIR: round.folder,
+    MODELS_DIR: round.folder,
+    // Nobody listens there; the ledger's tasks need no cluster.
+    RAY_ADDRESS: "http://127.0.0.1:9",
+    WORKER_LOCK_DURATION: "3s",
+    // The books are made from what Redis keeps.
+    RESULT_COUNT: "1000000",
+    FAILURE_COUNT: "1000000",
+    LOVAGE_TEST_CATALOGUE: fileURLToPath(new URL("ledger-catalogue.ts", import.meta.url)),
+    ...options.environment,
+  };
+
+  const living = () =>
+    workers.filter(({ process: { exitCode, signalCode } }) => (exitCode ?? signalCode) === null);
+  const pending = async () => {
+    const ids = loads.flatMap(({ calls }) => calls.map(({ id }) => id));
+    const pipeline = broker.redis.pipeline();
+    for (const id of ids) pipeline.hmget(broker.keys.job("default", id), "name", "finishedOn");
+    const found = (await pipeline.exec()) ?? [];
+    return found.filter(([, fields]) => {
+      const [name, finishedOn] = (fields ?? []) as (string | null)[];
+      return name !== null && finishedOn === null;
+    }).length;
+  };
+
+  /** A slow machine takes its time; only where nothing moves any more is there nothing to wait for. */
+  async function untilEnded(patience: number): Promise<void> {
+    let left = await pending();
+    let moved = performance.now();
+    let told = moved;
+    while (left > 0 && performance.now() - moved < patience) {
+      await sleep(200, undefined, { signal: round.signal });
+      const now = await pending();
+      if (now !== left) moved = performance.now();
+      left = now;
+      if (performance.now() - told < talk) continue;
+      told = performance.now();
+      round.say(`${left} jobs have not ended yet`);
+    }
+    if (left > 0) round.say(`${left} jobs have not ended, and nothing has moved for ${patience} ms`);
+  }
+
+  return {
+    redis,
+    broker,
+    client,
+    ledger,
+    environment,
+    workers: living,
+    async worker(own = {}) {
+      const name = `worker-${workers.length + 1}`;
+      const started = await startWorker({
+        WORKER_NAME: name,
+        WORKER_QUEUES: "default",
+        ...environment,
+        ...own,
+      });
+      workers.push(started);
+      return started;
+    },
+    async start(args, own = {}) {
+      const started = await startLovage(args, { ...environment, ...own });
+      others.push(started);
+      return started;
+    },
+    load(asked) {
+      if (loads.length > 0)
+        throw new Error("one load a world: the ids of a second one would be the first one's");
+      const backlog = () => broker.queue("default").getWaitingCount();
+      const load = startLoad(client, round.random, backlog, asked);
+      loads.push(load);
+      return load;
+    },
+    async settle(patience = 60_000) {
+      await Promise.all(loads.map((load) => load.stop()));
+      await untilEnded(patience);
+      const last = living();
+      await Promise.all(last.map((worker) => worker.stop()));
+      const calls = loads.flatMap((load) => load.calls);
+      return balance({ client: straight, ledger, calls, workers: last, promise: round.promise });
+    },
+    async close() {
+      await Promise.all(loads.map((load) => load.stop()));
+      // One that is stopped by SIGSTOP ends by KILL all the same.
+      await Promise.all([...workers, ...others].map((process) => process.kill()));
+      await Promise.all([client.close(), straight.close()]);
+      await broker.close();
+      await between?.close();
+      await ledger.close();
+      await redis.remove();
+    },
+  };
+}
