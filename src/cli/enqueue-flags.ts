@@ -58,7 +58,11 @@ export function addCallFlags(command: Command): Command {
     .option("--on-success <task>", "a task to call next with the result")
     .option("--on-failure <task>", "a task to call next when the job failed for good")
     .option("--ignore-result", "drop the result")
-    .option("--confirm <where>", "disk: succeed only when Redis has the job on its disk", where);
+    .option(
+      "--confirm <where>",
+      "disk, replica: succeed only when Redis has the job on its disk, or a replica has it",
+      where,
+    );
 }
 
 /** The flags as a call's options; what is left out stays out. */
@@ -108,8 +112,8 @@ function mode(text: string): string {
 }
 
 function where(text: string): string {
-  if (text === "disk" || text === "memory") return text;
-  throw new InvalidArgumentError("It takes disk or memory.");
+  if (text === "disk" || text === "replica" || text === "memory") return text;
+  throw new InvalidArgumentError("It takes memory, disk or replica.");
 }
 
 function needs(flag: string, other: string): LovageError {

@@ -13,6 +13,11 @@ export interface Config {
     readonly url: string | undefined;
     readonly host: string;
     readonly port: number;
+    /** Undefined: Redis is found by its own address. */
+    readonly sentinels: readonly { readonly host: string; readonly port: number }[] | undefined;
+    readonly sentinelName: string | undefined;
+    readonly sentinelUsername: string | undefined;
+    readonly sentinelPassword: string | undefined;
     /** Undefined: Redis' default user. */
     readonly username: string | undefined;
     readonly password: string | undefined;
@@ -150,8 +155,7 @@ export function loadConfig(sources: readonly EnvironmentSource[]): Config {
   };
   if ((values["LOVAGE_URL"] === undefined) !== (values["LOVAGE_API_KEY"] === undefined))
     faults.push("LOVAGE_URL and LOVAGE_API_KEY belong together: set both, or neither to use Redis");
-  if (values["REDIS_URL"] !== undefined && values["REDIS_CLUSTER"] !== undefined)
-    faults.push("REDIS_URL and REDIS_CLUSTER exclude each other: a cluster is found by its nodes alone");
+  faults.push(...redisFaults(values));
   if ((values["DASHBOARD_TLS_CERT_FILE"] === undefined) !== (values["DASHBOARD_TLS_KEY_FILE"] === undefined))
     faults.push(
       "DASHBOARD_TLS_CERT_FILE and DASHBOARD_TLS_KEY_FILE belong together: set both, or neither for plain http",
@@ -168,6 +172,28 @@ export function loadConfig(sources: readonly EnvironmentSource[]): Config {
     );
   }
   return deepFreeze(assemble(values as unknown as Values, files));
+}
+
+/** Redis is in one place. What a fault of reading left out is told already. */
+function redisFaults(values: Record<string, unknown>): string[] {
+  const faults: string[] = [];
+  const cluster = Array.isArray(values["REDIS_CLUSTER"]);
+  if (cluster && values["REDIS_URL"] !== undefined)
+    faults.push("REDIS_URL and REDIS_CLUSTER exclude each other: a cluster is found by its nodes alone");
+  if (!Array.isArray(values["REDIS_SENTINELS"])) return faults;
+  const sentinels = values["REDIS_SENTINELS"].length > 0;
+  if (cluster && sentinels)
+    faults.push(
+      "REDIS_SENTINELS and REDIS_CLUSTER exclude each other: a cluster replaces its masters itself",
+    );
+  if (sentinels !== (values["REDIS_SENTINEL_NAME"] !== undefined))
+    faults.push("REDIS_SENTINELS and REDIS_SENTINEL_NAME belong together: set both, or neither");
+  if (sentinels && values["REDIS_URL"] !== undefined) {
+    faults.push(
+      "REDIS_URL and REDIS_SENTINELS both say where Redis is: leave one out; with sentinels user, password and TLS go into REDIS_USERNAME, REDIS_PASSWORD and REDIS_TLS",
+    );
+  }
+  return faults;
 }
 
 function isCertificate(text: string): boolean {
@@ -216,6 +242,10 @@ function assemble(values: Values, files: Files): Config {
       url: values.REDIS_URL,
       host: values.REDIS_HOST,
       port: values.REDIS_PORT,
+      sentinels: values.REDIS_SENTINELS.length === 0 ? undefined : values.REDIS_SENTINELS,
+      sentinelName: values.REDIS_SENTINEL_NAME,
+      sentinelUsername: values.REDIS_SENTINEL_USERNAME,
+      sentinelPassword: values.REDIS_SENTINEL_PASSWORD,
       username: values.REDIS_USERNAME,
       password: values.REDIS_PASSWORD,
       tls: values.REDIS_TLS,

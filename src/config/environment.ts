@@ -36,20 +36,25 @@ export function environmentSources(
 type Variables = Record<string, string | undefined>;
 
 /**
- * What a weaker source says of a place that a stronger one moved is about another place: a URL of Redis where the host
- * or the port was given anew, and of a local stack the cluster's token and folders where the address was.
+ * What a weaker source says of a place that a stronger one moved is about another place: a URL of Redis where the host,
+ * the port or sentinels were given anew, sentinels where an address was, and of a local stack the cluster's token and folders where the address was.
  */
 function withoutContradicted(variables: Variables, stronger: Variables, isLocalStack: boolean): Variables {
   const url = URL.parse(variables["REDIS_URL"] ?? "");
   const { REDIS_HOST: host, REDIS_PORT: port, RAY_ADDRESS: address } = stronger;
   const elsewhere =
     url !== null &&
-    ((host && loopback(host) !== loopback(url.hostname)) || (port && port !== (url.port || "6379")));
+    (stronger["REDIS_SENTINELS"] ||
+      (host && loopback(host) !== loopback(url.hostname)) ||
+      (port && port !== (url.port || "6379")));
+  const withoutSentinels = stronger["REDIS_URL"] || host || port;
   const otherCluster = isLocalStack && address && address !== variables["RAY_ADDRESS"];
   return Object.fromEntries(
     Object.entries(variables).filter(
       ([name]) =>
-        !(elsewhere && name === "REDIS_URL") && !(otherCluster && /^(RAY_|DATASETS_|MODELS_)/.test(name)),
+        !(elsewhere && name === "REDIS_URL") &&
+        !(withoutSentinels && name.startsWith("REDIS_SENTINEL")) &&
+        !(otherCluster && /^(RAY_|DATASETS_|MODELS_)/.test(name)),
     ),
   );
 }

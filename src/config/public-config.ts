@@ -11,9 +11,9 @@ export function publicConfig(config: Config): Record<string, unknown> {
   const shown = {
     ...config,
     redis: {
-      // A URL wins over host and port, which then say nothing.
-      ...(redis.url === undefined ? redis : { prefix: redis.prefix, url: addressOf(redis.url) }),
+      ...redisPlace(redis),
       password: masked(redis.password),
+      sentinelPassword: masked(redis.sentinelPassword),
       ca: redis.ca && "(a certificate)",
     },
     api: { ...api, key: masked(api.key), ca: api.ca && "(a certificate)" },
@@ -25,6 +25,13 @@ export function publicConfig(config: Config): Record<string, unknown> {
   return JSON.parse(JSON.stringify(shown), (_key, value) =>
     typeof value === "string" ? value.replace(/:\/\/[^/@\s]*@/g, `://${secret}@`) : value,
   );
+}
+
+/** A URL wins over host and port, which then say nothing, as they do beside sentinels. */
+function redisPlace(redis: Config["redis"]): Partial<Config["redis"]> {
+  if (redis.url !== undefined) return { prefix: redis.prefix, url: addressOf(redis.url) };
+  const { host, port, ...others } = redis;
+  return redis.sentinels === undefined ? redis : others;
 }
 
 function addressOf(url: string): string {

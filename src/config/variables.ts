@@ -58,14 +58,16 @@ const oneOf =
   <T extends string>(...choices: T[]) =>
   (text: string): T =>
     choices.find((choice) => choice === text) ?? reject(`is none of ${choices.join(", ")}`);
-const list = (text: string) => text.split(",").flatMap((item) => item.trim() || []);
-const addresses = (text: string) =>
+/** Host and port each; an IPv6 address stands in brackets. */
+const endpoints = (defaultPort: number) => (text: string) =>
   list(text).map((item) => {
-    const [, host, digits] = /^(\[[^\]]+\]|[^:]+):(\d+)$/.exec(item) ?? [];
-    if (host === undefined || digits === undefined)
-      return reject("is not a list such as 10.0.0.1:6379,10.0.0.2:6379");
-    return { host: host.replace(/^\[|\]$/g, ""), port: port(digits) };
+    const parsed = /^[^/@?#\s]+$/.test(item) ? URL.parse(`tcp://${item}`) : null;
+    if (parsed === null || parsed.hostname === "" || parsed.port === "0")
+      return reject(`has ${JSON.stringify(item)}, which is not host:port`);
+    const host = parsed.hostname.replace(/^\[|\]$/g, "");
+    return { host, port: parsed.port === "" ? defaultPort : Number(parsed.port) };
   });
+const list = (text: string) => text.split(",").flatMap((item) => item.trim() || []);
 const listOf =
   <T extends string>(...choices: T[]) =>
   (text: string): T[] =>
@@ -94,14 +96,22 @@ export const variables = {
     "Redis' user: worker for a worker, scheduler or dashboard, client for what only calls; empty: the default user",
   ),
   REDIS_PASSWORD: variable(optional(string), "", "That user's password", true),
-  REDIS_TLS: variable(flag, "false", "Speak TLS to Redis"),
+  REDIS_TLS: variable(flag, "false", "Speak TLS to Redis, and to its sentinels"),
   REDIS_CA_FILE: variable(
     optional(absolutePath),
     "",
     "PEM file of the authority that signed Redis' certificate",
   ),
+  REDIS_SENTINELS: variable(
+    endpoints(26_379),
+    "",
+    "Sentinels that know where Redis' master is, as host:port,host:port; instead of REDIS_URL or REDIS_HOST and REDIS_PORT",
+  ),
+  REDIS_SENTINEL_NAME: variable(optional(string), "", "What the sentinels call the master"),
+  REDIS_SENTINEL_USERNAME: variable(optional(string), "", "The sentinels' user; empty: their default user"),
+  REDIS_SENTINEL_PASSWORD: variable(optional(string), "", "That user's password", true),
   REDIS_CLUSTER: variable(
-    optional(addresses),
+    optional(endpoints(6379)),
     "",
     "Nodes of a Redis Cluster, as host:port,host:port; instead of REDIS_URL, REDIS_HOST and REDIS_PORT",
   ),

@@ -54,7 +54,7 @@ const startOptions = {
     .optional()
     .meta({ description: "What its run finds with the job, such as a trace's context; up to 8 KiB of JSON" }),
   ignoreResult: z.boolean().optional(),
-  confirm: z.enum(["memory", "disk"]).optional(),
+  confirm: z.enum(["memory", "disk", "replica"]).optional(),
 };
 
 /** What a replay may change. */

@@ -44,7 +44,7 @@ export const errorCodes = {
   NOT_FOUND: { retryable: false, meaning: "The dashboard or the API has nothing under this path." },
   NOT_DURABLE: {
     retryable: true,
-    meaning: "Redis could not confirm that the job is on its disk; the job may exist.",
+    meaning: "Redis could not confirm that its disk, or a replica, has the job; the job may exist.",
   },
   OUTPUT_INVALID: { retryable: false, meaning: "The task's result does not fit its output schema." },
   PAYLOAD_INVALID: { retryable: false, meaning: "What lies in Redis is not a job Lovage wrote." },

@@ -2,10 +2,17 @@ import { Redis, type RedisOptions } from "ioredis";
 import { describeError, LovageError } from "../core/errors.ts";
 import { tlsFaultOf, tlsHint } from "../core/tls-faults.ts";
 import { createCluster, infoOfEach } from "./redis-cluster.ts";
-import { codeRefusals } from "./refusals.ts";
+import { askAnother, codeRefusals } from "./refusals.ts";
+import {
+  checkSentinels,
+  type SentinelSettings,
+  sentinelAddress,
+  sentinelHint,
+  sentinelOptions,
+} from "./sentinels.ts";
 
-/** Where Redis is. A URL wins over the parts. */
-export interface RedisSettings {
+/** Where Redis is. A URL wins over host and port; sentinels stand instead of either. */
+export interface RedisSettings extends SentinelSettings {
   url?: string | undefined;
   host?: string | undefined;
   port?: number | undefined;
@@ -28,13 +35,26 @@ export const defaultShards = 12;
 
 export const defaultPrefix = "lovage";
 
-/** A URL or settings as settings. */
+/**
+ * A URL or settings as settings.
+ * @throws LovageError `INPUT_INVALID` for sentinels without a name, or beside a URL
+ */
 export function toRedisSettings(redis: string | RedisSettings): RedisSettings {
-  return typeof redis === "string" ? { url: redis } : redis;
+  if (typeof redis === "string") return { url: redis };
+  checkSentinels(redis);
+  if (redis.cluster !== undefined && redis.sentinels !== undefined) {
+    throw new LovageError("INPUT_INVALID", "both a cluster and sentinels are named", {
+      field: "cluster",
+      hint: "leave the sentinels out: a cluster replaces its masters itself",
+    });
+  }
+  return redis;
 }
 
-/** Redis' address for people: host, port and database, never the password. */
+/** Redis' address for people: host, port and database, or its name and the sentinels; never the password. */
 export function redisAddress(settings: RedisSettings): string {
+  const sentinels = sentinelAddress(settings);
+  if (sentinels !== undefined) return sentinels;
   if (settings.cluster !== undefined)
     return settings.cluster.map(({ host, port }) => `${host}:${port}`).join(",");
   if (settings.url === undefined) return `${settings.host ?? "127.0.0.1"}:${settings.port ?? 6380}`;
@@ -70,15 +90,19 @@ export function createRedis(
     maxRetriesPerRequest: null,
     retryStrategy: (tries) => Math.min(50 * 2 ** Math.min(tries, 6), 2000),
     connectTimeout: 5000,
+    reconnectOnError: askAnother,
     ...overrides,
   };
   if (speaksTls(settings)) options.tls = settings.ca === undefined ? {} : { ca: settings.ca };
   if (settings.cluster !== undefined)
     return createCluster(settings.cluster, settings, options, redisUser(settings), redisAddress(settings));
+  const sentinels = sentinelOptions(settings, options.tls);
   const coded = (redis: Redis) => codeRefusals(redis, redisUser(settings), redisAddress(settings));
   if (settings.url !== undefined) return coded(new Redis(settings.url, options));
-  options.host = settings.host ?? "127.0.0.1";
-  options.port = settings.port ?? 6380;
+  if (sentinels === undefined) {
+    options.host = settings.host ?? "127.0.0.1";
+    options.port = settings.port ?? 6380;
+  } else Object.assign(options, sentinels);
   if (settings.username !== undefined) options.username = settings.username;
   if (settings.password !== undefined) options.password = settings.password;
   return coded(new Redis(options));
@@ -99,8 +123,13 @@ export async function connectRedis(
 ): Promise<void> {
   const address = redisAddress(settings);
   let last: unknown;
+  let ofSentinels: Error | undefined;
+  const rememberSentinel = (error: Error) => {
+    ofSentinels = error;
+  };
   const remember = (error: Error) => {
-    last = error;
+    // That none of them could tell, of which the last one's answer says why.
+    last = /^All sentinels/.test(error.message) ? (ofSentinels ?? error) : error;
     // One that does not speak TLS waits for the rest of what it takes for a command.
     if (speaksTls(settings) && (error as NodeJS.ErrnoException).code === "ETIMEDOUT")
       last = new Error("no TLS came about, as with a Redis that does not speak it on this port (REDIS_TLS)", {
@@ -116,6 +145,7 @@ export async function connectRedis(
     );
   };
   redis.on("error", remember);
+  redis.on("sentinelError", rememberSentinel);
   const timer = setInterval(
     () => onWaiting(last === undefined ? "no answer yet" : describeError(last)),
     2000,
@@ -136,6 +166,7 @@ export async function connectRedis(
   } finally {
     clearInterval(timer);
     redis.off("error", remember);
+    redis.off("sentinelError", rememberSentinel);
   }
 }
 
@@ -175,7 +206,7 @@ export async function requireNoEviction(redis: Redis, settings: RedisSettings): 
 
 function hintOf(settings: RedisSettings, error: unknown): string | undefined {
   const fault = tlsFaultOf(error);
-  if (fault === undefined) return undefined;
+  if (fault === undefined) return sentinelHint(error);
   const given = settings.ca !== undefined;
   const plain = "leave out REDIS_TLS, and write redis:// instead of rediss://";
   return tlsHint(fault, { whose: "Redis", setting: "REDIS_CA_FILE", given, plain });
@@ -195,7 +226,7 @@ export function unavailable(address: string, cause: unknown, hint?: string): Lov
     cause,
     hint: /cluster support disabled/.test(why)
       ? "it is no cluster: leave out REDIS_CLUSTER, and set REDIS_HOST and REDIS_PORT"
-      : isRefusal(cause)
+      : isRefusal(cause) && sentinelHint(cause) === undefined
         ? "check the user and its password: REDIS_USERNAME and REDIS_PASSWORD, or those in REDIS_URL"
         : (hint ?? "check that it runs, and REDIS_URL or REDIS_HOST and REDIS_PORT"),
   });

@@ -3,43 +3,73 @@ import { describeError, LovageError } from "../core/errors.ts";
 import type { JobPlace } from "./idempotency.ts";
 import { hasManyNodes } from "./redis-cluster.ts";
 
-/** The part of a call's time that the wait for the disk may take: its refusal must come before the call's own deadline. */
+/** Who must have a job before its call succeeds, besides the memory of the Redis that took it. */
+export type Confirmation = "disk" | "replica";
+
+/** The part of a call's time that this wait may take: its refusal must come before the call's own deadline. */
 const share = 0.8;
 
 /** Connections whose server was found able to tell. */
-const able = new WeakSet<Redis>();
+const able: Record<Confirmation, WeakSet<Redis>> = { disk: new WeakSet(), replica: new WeakSet() };
 
-/**
- * Asks, before a job is made, whether the server can tell what is on its disk.
- * @throws LovageError `NOT_DURABLE`
- */
-export async function requireDiskConfirmation(redis: Redis): Promise<void> {
-  if (able.has(redis)) return;
-  if (hasManyNodes(redis)) {
-    throw notDurable(
-      "a cluster cannot confirm what is on its disks",
-      [],
-      "leave out confirm: a node that is replaced meanwhile would have to be told from one that wrote",
-    );
-  }
-  await waitForDisk(redis, 1);
-  able.add(redis);
-  redis.once("close", () => able.delete(redis));
+/** The strictest that one of these jobs asks for; a replica helps against more than the own disk does. */
+export function confirmationOf(
+  jobs: readonly { confirm?: Confirmation }[],
+): Confirmation | "both" | undefined {
+  const asked = new Set(jobs.flatMap(({ confirm }) => confirm ?? []));
+  return asked.size > 1 ? "both" : [...asked][0];
+}
+
+function each(asked: Confirmation | "both"): Confirmation[] {
+  return asked === "both" ? ["disk", "replica"] : [asked];
 }
 
 /**
- * Waits until all that this connection wrote is in the append-only file on disk.
+ * Asks, before a job is made, whether the server can tell who has it.
+ * @throws LovageError `NOT_DURABLE`
+ */
+export async function requireConfirmation(redis: Redis, asked: Confirmation | "both"): Promise<void> {
+  for (const confirmation of each(asked)) {
+    if (able[confirmation].has(redis)) continue;
+    if (hasManyNodes(redis)) {
+      throw notDurable(
+        confirmation,
+        `a cluster cannot confirm what is on a ${confirmation}`,
+        [],
+        "leave out confirm; docs/redis-cluster.md tells what a failover may lose",
+      );
+    }
+    await (confirmation === "disk" ? waitForDisk(redis, 1) : requireReplica(redis));
+    // Calls that asked at once found it out at once.
+    if (able[confirmation].has(redis)) continue;
+    able[confirmation].add(redis);
+    redis.once("close", () => able[confirmation].delete(redis));
+  }
+}
+
+/**
+ * Waits until all that this connection wrote is on disk, or in a replica's memory.
  * @throws LovageError `NOT_DURABLE`, naming the jobs, which may exist
  */
-export async function confirmOnDisk(redis: Redis, jobs: readonly JobPlace[], within: number): Promise<void> {
-  const milliseconds = Math.max(1, Math.floor(within * share));
+export async function confirm(
+  redis: Redis,
+  asked: Confirmation | "both",
+  jobs: readonly JobPlace[],
+  within: number,
+): Promise<void> {
+  const until = Date.now() + within * share;
   const ids = jobs.map(({ id }) => id);
-  if (await waitForDisk(redis, milliseconds, ids)) return;
-  throw notDurable(
-    `Redis did not confirm within ${milliseconds} ms that its disk has ${named(ids)}`,
-    ids,
-    "its disk is slow or full: see `INFO persistence`; the job exists in memory, and a call with the same id makes no second one",
-  );
+  for (const confirmation of each(asked)) {
+    const milliseconds = Math.max(1, Math.floor(until - Date.now()));
+    const wait = confirmation === "disk" ? waitForDisk : waitForReplica;
+    if (await wait(redis, milliseconds, ids)) continue;
+    throw notDurable(
+      confirmation,
+      `Redis did not confirm within ${milliseconds} ms that ${confirmation === "disk" ? "its disk" : "a replica"} has ${named(ids)}`,
+      ids,
+      `${confirmation === "disk" ? "its disk is slow or full: see `INFO persistence`" : "no replica follows, or none is near: see `INFO replication`"}; the job exists in memory, and a call with the same id makes no second one`,
+    );
+  }
 }
 
 async function waitForDisk(
@@ -55,6 +85,7 @@ async function waitForDisk(
     const text = describeError(error);
     if (/unknown command/i.test(text)) {
       throw notDurable(
+        "disk",
         "this Redis cannot confirm what is on its disk",
         ids,
         "use Redis 7.2, Valkey or later, or leave out confirm",
@@ -62,6 +93,7 @@ async function waitForDisk(
       );
     }
     throw notDurable(
+      "disk",
       "this Redis has no append-only file",
       ids,
       "turn it on: `CONFIG SET appendonly yes`, and `appendonly yes` in redis.conf",
@@ -70,14 +102,35 @@ async function waitForDisk(
   }
 }
 
+async function waitForReplica(redis: Redis, milliseconds: number): Promise<boolean> {
+  return (await redis.wait(1, milliseconds)) >= 1;
+}
+
+async function requireReplica(redis: Redis): Promise<void> {
+  const info = await redis.info("replication");
+  if (Number(/^connected_slaves:(\d+)/m.exec(info)?.[1] ?? 0) > 0) return;
+  throw notDurable(
+    "replica",
+    "no replica follows this Redis",
+    [],
+    "start one, or leave out confirm: see `INFO replication`",
+  );
+}
+
 function named(ids: readonly string[]): string {
   return ids.length === 1 ? `job ${ids[0]}` : `the ${ids.length} jobs`;
 }
 
-function notDurable(message: string, ids: readonly string[], hint: string, cause?: unknown): LovageError {
+function notDurable(
+  confirmation: Confirmation,
+  message: string,
+  ids: readonly string[],
+  hint: string,
+  cause?: unknown,
+): LovageError {
   return new LovageError("NOT_DURABLE", message, {
     field: "confirm",
-    value: ids.length === 0 ? "disk" : ids,
+    value: ids.length === 0 ? confirmation : ids,
     hint,
     cause,
   });

@@ -7,6 +7,7 @@ import { maxHeaderBytes } from "../task/enqueue-hooks.ts";
 import { readTimeLimits } from "../task/limits.ts";
 import { queueNames } from "../task/queue-names.ts";
 import { type Deduplication, readDeduplication } from "./deduplication.ts";
+import type { Confirmation } from "./durability.ts";
 import { checkSize } from "./size.ts";
 
 /** What a call may ask for besides its input. */
@@ -31,9 +32,10 @@ export interface EnqueueOptions extends Omit<CallOptions, "expires"> {
   ignoreResult?: boolean;
   /**
    * `disk`: resolves only when Redis has the job in its append-only file on disk, and fails with `NOT_DURABLE` when it
-   * cannot tell (needs Redis 7.2 or Valkey). Default: resolves when Redis has it in memory.
+   * cannot tell (needs Redis 7.2 or Valkey). `replica`: resolves only when a replica has it, too, so that no failover to
+   * that replica loses it; fails in the same way. Default: resolves when Redis has it in memory.
    */
-  confirm?: "memory" | "disk";
+  confirm?: "memory" | Confirmation;
 }
 
 /** The largest metadata, in bytes of JSON. */
@@ -62,8 +64,8 @@ export function readJobOptions(task: string, options: EnqueueOptions): JobsOptio
     throw refused("queue", queue, `use one of ${queueNames.join(", ")}`);
   const delay = readDelay(options);
   if (delay !== undefined) opts.delay = delay;
-  if (options.confirm !== undefined && options.confirm !== "disk" && options.confirm !== "memory")
-    throw refused("confirm", options.confirm, 'use "memory" or "disk"');
+  if (options.confirm !== undefined && !["memory", "disk", "replica"].includes(options.confirm))
+    throw refused("confirm", options.confirm, 'use "memory", "disk" or "replica"');
   if (options.deduplication === undefined) return opts;
   return { ...opts, ...readDeduplication(task, options.deduplication, delay !== undefined) };
 }

@@ -7,6 +7,7 @@ import { type Firing, prepareScheduled, readFiring } from "./firing.ts";
 import type { JobPlace } from "./idempotency.ts";
 import type { PreparedJob } from "./producer.ts";
 import { createQueues } from "./queues.ts";
+import { isDemotion } from "./refusals.ts";
 import { withScripts } from "./scripts.ts";
 
 /** How many jobs are added in one transaction. */
@@ -89,7 +90,12 @@ export function createFiringPump(broker: Broker, gate?: EnqueueGate): FiringPump
     if (before !== connections) return undefined;
     const answers = await multi.exec();
     if (answers === null) return undefined;
-    for (const [error] of answers) if (error !== null) throw error;
+    for (const [error] of answers) {
+      if (error === null) continue;
+      // The next try must find the master that is now.
+      if (isDemotion(error)) redis.disconnect(true);
+      throw error;
+    }
     return there;
   }
 

@@ -5,6 +5,7 @@ import type { TaskManifest } from "../task/catalogue.ts";
 import { type Call, encodeCall } from "../task/codec.ts";
 import type { RetryPolicy } from "../task/definition.ts";
 import { deafToSoftLimit } from "../task/limits.ts";
+import type { Confirmation } from "./durability.ts";
 import { type EnqueueOptions, readCallMeta, readJobOptions } from "./enqueue-options.ts";
 import { type Idempotency, readIdempotency } from "./idempotency.ts";
 import type { Queues } from "./queues.ts";
@@ -25,9 +26,9 @@ export interface PreparedJob {
   data: Call;
   opts: JobsOptions & { jobId: string };
   idempotency?: Idempotency;
-  /** Whether it must be confirmed to be on disk. */
-  onDisk?: boolean;
-  /** Whether the caller chose its id. */
+  /** Who must have it before its call succeeds. */
+  confirm?: Confirmation;
+  /** Whether the caller chose its id, or it was made from another job's. */
   chosenId?: boolean;
 }
 
@@ -66,7 +67,7 @@ export function prepareJob(
     opts,
   };
   if (options.idempotencyKey !== undefined) job.idempotency = readIdempotency(options.idempotencyKey, input);
-  if (options.confirm === "disk") job.onDisk = true;
+  if (options.confirm === "disk" || options.confirm === "replica") job.confirm = options.confirm;
   if (options.id !== undefined || derivedId !== undefined) job.chosenId = true;
   return job;
 }

@@ -7,12 +7,35 @@ const refusal = /^NOPERM|ACL failure in script|user executing the script can't/;
 /** How Redis says that its memory is full, or that it cannot write its files; of a command and of one inside a script. */
 const full = /^(?:ERR )?OOM |^MISCONF|-OOM |command not allowed when used memory > /;
 
-/** What Redis' ACL refuses, and what it has no room for, is told with a code, on this connection and on those that are made from it. */
+/** How one says that it was the master and is a replica now: nothing of the command was done. */
+const demotion = /^READONLY|^UNBLOCKED/;
+
+/** Whether what refuses is a replica: also what one part of a transaction is answered, which ioredis does not look at. */
+export function isDemotion(error: Error): boolean {
+  return demotion.test(error.message);
+}
+
+/** ioredis' `reconnectOnError`: to find the master that is now, and ask it the same. */
+export function askAnother(error: Error): 2 | false {
+  return isDemotion(error) && 2;
+}
+
+/**
+ * What Redis' ACL refuses, and what it has no room for, is told with a code, on this connection and on those that are made from it; and what only a
+ * master does is asked again of the one that is now.
+ */
 export function codeRefusals<R extends Redis>(redis: R, user: string, address: string): R {
   const settle = redis.handleReconnection.bind(redis);
   let last: LovageError | undefined;
   // Each error that Redis answers with goes this way, those inside pipelines and scripts too.
   redis.handleReconnection = (error, item) => {
+    const { inTransaction } = item.command as { inTransaction?: boolean };
+    if (isDemotion(error) && inTransaction === true) {
+      // Alone, without the rest of its transaction, it must not be done: the caller has to begin again.
+      redis.disconnect(true);
+      item.command.reject(error);
+      return;
+    }
     // A transaction that is given up says so last, and why at the command that was refused.
     const discarded = error.message.startsWith("EXECABORT") ? last : undefined;
     last = refusal.test(error.message)

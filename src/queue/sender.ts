@@ -1,9 +1,10 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import { LovageError } from "../core/errors.ts";
 import type { Broker } from "./broker.ts";
 import { unavailable, withDeadline } from "./connection.ts";
 import { addDeduplicated } from "./deduplication.ts";
-import { confirmOnDisk, requireDiskConfirmation } from "./durability.ts";
+import { confirm, confirmationOf, requireConfirmation } from "./durability.ts";
 import { type EnqueueScripts, withEnqueueScripts } from "./enqueue-scripts.ts";
 import { claimKeys, type JobPlace, noteAdded } from "./idempotency.ts";
 import { addJob, type PreparedJob } from "./producer.ts";
@@ -27,11 +28,14 @@ const atOnce = 1000;
 /** How often who waits for the connection looks whether the client was closed meanwhile, in milliseconds. */
 const lookInterval = 100;
 
+/** Milliseconds between two tries of what a lost connection did not carry. */
+const retryPause = 20;
+
 const unknownOutcome =
   "whether the job was made is not known: call again with the same `id` or `idempotencyKey`, and it is made once only";
 
 export function createSender(broker: Broker): Sender {
-  const lanes = { memory: createLane(broker), disk: createLane(broker) };
+  const lanes = { memory: createLane(broker), confirmed: createLane(broker) };
 
   async function sendOn(lane: Lane, jobs: readonly PreparedJob[], within: number): Promise<JobPlace[]> {
     const until = Date.now() + within;
@@ -44,7 +48,11 @@ export function createSender(broker: Broker): Sender {
         return await withDeadline(makeJobs(broker, lane, jobs, until), left, broker.address);
       } catch (error) {
         // Every job has its id by now, so sending it again makes no second one.
-        if (isLostConnection(error) && Date.now() < until) continue;
+        if (isLostConnection(error) && Date.now() < until) {
+          // A connection that is being closed refuses at once, and hears of its end only when others have their turn.
+          await sleep(retryPause);
+          continue;
+        }
         throw toCoded(error, broker.address, sent);
       }
     }
@@ -52,13 +60,14 @@ export function createSender(broker: Broker): Sender {
 
   return {
     async send(asked, within) {
-      const jobs = asked.map((job) => keepTogether(broker.keys, job));
-      const onDisk = jobs.some((job) => job.onDisk === true);
-      // A connection that waits for the disk keeps all other calls on it waiting.
-      return sendOn(onDisk ? lanes.disk : lanes.memory, jobs, within);
+      const jobs =
+        broker.keys.shards.length === 1 ? asked : asked.map((job) => keepTogether(broker.keys, job));
+      const lane = confirmationOf(jobs) === undefined ? lanes.memory : lanes.confirmed;
+      // A connection that waits for a disk or a replica keeps all other calls on it waiting.
+      return sendOn(lane, jobs, within);
     },
     async close() {
-      await Promise.all([lanes.memory.close(), lanes.disk.close()]);
+      await Promise.all([lanes.memory.close(), lanes.confirmed.close()]);
     },
   };
 }
@@ -131,8 +140,8 @@ async function makeJobs(
   jobs: readonly PreparedJob[],
   until: number,
 ): Promise<JobPlace[]> {
-  const onDisk = jobs.some((job) => job.onDisk === true);
-  if (onDisk) await requireDiskConfirmation(redis);
+  const asked = confirmationOf(jobs);
+  if (asked !== undefined) await requireConfirmation(redis, asked);
   const claims = await claimKeys(redis, keys, jobs);
 
   async function make(job: PreparedJob): Promise<JobPlace> {
@@ -140,11 +149,11 @@ async function makeJobs(
     if (Date.now() >= until) throw unavailable(address, "it answered too late");
     const claim = claims.get(job);
     if (claim?.made === true) {
-      // Written again, so that a wait for the disk has something to wait for.
-      if (onDisk) await noteAdded(redis, keys, job, claim.id);
+      // Written again, so that the wait has something to wait for.
+      if (asked !== undefined) await noteAdded(redis, keys, job, claim.id);
       return { id: claim.id, queue: claim.queue };
     }
-    const asked =
+    const claimed =
       claim === undefined
         ? job
         : keepTogether(keys, {
@@ -153,17 +162,19 @@ async function makeJobs(
             opts: { ...job.opts, jobId: claim.id },
             chosenId: true,
           });
-    const add = () => addJob(queues, asked);
+    const add = () => addJob(queues, claimed);
     const id =
-      asked.opts.deduplication === undefined ? await add() : await addDeduplicated(redis, keys, asked, add);
+      claimed.opts.deduplication === undefined
+        ? await add()
+        : await addDeduplicated(redis, keys, claimed, add);
     if (claim !== undefined) await noteAdded(redis, keys, job, id);
-    return { id, queue: asked.queue };
+    return { id, queue: claimed.queue };
   }
 
   const places: JobPlace[] = [];
   for (let from = 0; from < jobs.length; from += atOnce)
     places.push(...(await Promise.all(jobs.slice(from, from + atOnce).map(make))));
-  if (onDisk) await confirmOnDisk(redis, places, until - Date.now());
+  if (asked !== undefined) await confirm(redis, asked, places, until - Date.now());
   return places;
 }
 

@@ -56,7 +56,9 @@ export async function balance(world: {
     const page = ledger.page(call.id);
     if (!isEnded(state) || !ends[call.kind].includes(state)) {
       books.lost += 1;
-      wrong.push(`${call.id} (${call.kind}) is ${[state, job.error?.message, job.error?.cause].filter(Boolean).join(": ")}`);
+      wrong.push(
+        `${call.id} (${call.kind}) is ${[state, job.error?.message, job.error?.cause].filter(Boolean).join(": ")}`,
+      );
     } else if (state === "completed" && (page?.made ?? 0) === 0) {
       books.lost += 1;
       wrong.push(`${call.id} (${call.kind}) completed without an effect`);

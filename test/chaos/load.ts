@@ -27,7 +27,7 @@ export interface PlannedCall {
 
 export interface LoadOptions {
   perSecond: number;
-  confirm?: "disk";
+  confirm?: "disk" | "replica";
   /** How long runs take at most, in milliseconds. Default 60. */
   longest?: number;
   /** Bytes of text that inputs carry at most. Default 2000. */
@@ -92,10 +92,7 @@ export function startLoad(
     return "plain";
   }
 
-  async function make(
-    call: PlannedCall,
-    own?: Partial<LedgerTasks["chaos.entry"]["input"]>,
-  ): Promise<void> {
+  async function make(call: PlannedCall, own?: Partial<LedgerTasks["chaos.entry"]["input"]>): Promise<void> {
     const { id, kind } = call;
     // All of the draws are made at once: what an answer takes must not change the next call.
     const milliseconds = random.whole(0, longest);

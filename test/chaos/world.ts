@@ -3,6 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type Client, createClient } from "#client";
 import { type Broker, openBroker } from "../../src/queue/broker.ts";
+import type { RedisSettings } from "../../src/queue/connection.ts";
+import { askOfEach } from "../../src/queue/scattered.ts";
 import { type spawnLovage, startLovage } from "../support/lovage-process.ts";
 import { startOwnRedis } from "../support/own-redis.ts";
 import { type Accounts, balance } from "./accounts.ts";
@@ -13,6 +15,18 @@ import { type Load, type LoadOptions, startLoad } from "./load.ts";
 import { type ChaosWorker, startWorker } from "./worker.ts";
 
 export type OwnRedis = Awaited<ReturnType<typeof startOwnRedis>>;
+
+/** A Redis that is not the world's own. */
+export interface Place {
+  /** By which the books are made. */
+  redis: RedisSettings;
+  /** By which the load comes. Default: as the books. */
+  client?: RedisSettings;
+  /** What the environment of each process says of it, and whatever else. */
+  environment: Record<string, string>;
+  /** Runs after all processes have ended. */
+  close(): Promise<unknown>;
+}
 
 export interface WorldOptions {
   redis?: Parameters<typeof startOwnRedis>[0];
@@ -50,7 +64,7 @@ export interface ChaosWorld {
   close(): Promise<void>;
 }
 
-const prefix = "chaos";
+export const prefix = "chaos";
 
 /** Milliseconds between two lines of a wait. */
 const talk = 5000;
@@ -58,16 +72,32 @@ const talk = 5000;
 export async function openWorld(round: Round, options: WorldOptions = {}): Promise<ChaosWorld> {
   const redis = await startOwnRedis(options.redis);
   const between = await options.through?.(redis.url);
-  const ledger = await openLedger(join(round.folder, ledgerSocket));
-  const broker = await openBroker({ redis: { url: redis.url, prefix } });
   const url = between?.url ?? redis.url;
-  const client = createClient<LedgerTasks>({ redis: { url, prefix }, catalogue });
-  const straight = createClient<LedgerTasks>({ redis: { url: redis.url, prefix }, catalogue });
+  const world = await openWorldAt(round, {
+    redis: { url: redis.url },
+    client: { url },
+    environment: { REDIS_URL: url, ...options.environment },
+    async close() {
+      await between?.close();
+      await redis.remove();
+    },
+  });
+  return { ...world, redis };
+}
+
+/** The same with a Redis from elsewhere. */
+export async function openWorldAt(round: Round, place: Place): Promise<Omit<ChaosWorld, "redis">> {
+  const ledger = await openLedger(join(round.folder, ledgerSocket));
+  const broker = await openBroker({ redis: { ...place.redis, prefix } });
+  const client = createClient<LedgerTasks>({
+    redis: { ...(place.client ?? place.redis), prefix },
+    catalogue,
+  });
+  const straight = createClient<LedgerTasks>({ redis: { ...place.redis, prefix }, catalogue });
   const workers: ChaosWorker[] = [];
   const others: ReturnType<typeof spawnLovage>[] = [];
   const loads: Load[] = [];
   const environment = {
-    REDIS_URL: url,
     REDIS_PREFIX: prefix,
     DATASETS_DIR: round.folder,
     MODELS_DIR: round.folder,
@@ -78,16 +108,15 @@ export async function openWorld(round: Round, options: WorldOptions = {}): Promi
     RESULT_COUNT: "1000000",
     FAILURE_COUNT: "1000000",
     LOVAGE_TEST_CATALOGUE: fileURLToPath(new URL("ledger-catalogue.ts", import.meta.url)),
-    ...options.environment,
+    ...place.environment,
   };
 
   const living = () =>
     workers.filter(({ process: { exitCode, signalCode } }) => (exitCode ?? signalCode) === null);
   const pending = async () => {
     const ids = loads.flatMap(({ calls }) => calls.map(({ id }) => id));
-    const pipeline = broker.redis.pipeline();
-    for (const id of ids) pipeline.hmget(broker.keys.job("default", id), "name", "finishedOn");
-    const found = (await pipeline.exec()) ?? [];
+    const jobs = ids.map((id) => ({ queue: "default", id }));
+    const found = await askOfEach(broker, jobs, (pipeline, key) => pipeline.hmget(key, "name", "finishedOn"));
     return found.filter(([, fields]) => {
       const [name, finishedOn] = (fields ?? []) as (string | null)[];
       return name !== null && finishedOn === null;
@@ -112,7 +141,6 @@ export async function openWorld(round: Round, options: WorldOptions = {}): Promi
   }
 
   return {
-    redis,
     broker,
     client,
     ledger,
@@ -137,7 +165,10 @@ export async function openWorld(round: Round, options: WorldOptions = {}): Promi
     load(asked) {
       if (loads.length > 0)
         throw new Error("one load a world: the ids of a second one would be the first one's");
-      const backlog = () => broker.queue("default").getWaitingCount();
+      const backlog = async () => {
+        const parts = broker.shards.map((shard) => shard.queue("default").getWaitingCount());
+        return (await Promise.all(parts)).reduce((sum, part) => sum + part, 0);
+      };
       const load = startLoad(client, round.random, backlog, asked);
       loads.push(load);
       return load;
@@ -156,9 +187,8 @@ export async function openWorld(round: Round, options: WorldOptions = {}): Promi
       await Promise.all([...workers, ...others].map((process) => process.kill()));
       await Promise.all([client.close(), straight.close()]);
       await broker.close();
-      await between?.close();
       await ledger.close();
-      await redis.remove();
+      await place.close();
     },
   };
 }

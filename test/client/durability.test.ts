@@ -64,7 +64,7 @@ describe.each(callerSides)("over %s", (_side, { createWorld, told }) => {
   });
 
   test("a Redis that does not know WAITAOF says which one does", async () => {
-    const { requireDiskConfirmation } = await import("../../src/queue/durability.ts");
+    const { requireConfirmation } = await import("../../src/queue/durability.ts");
     const old = {
       call: async () => {
         throw Object.assign(new Error("ERR unknown command 'WAITAOF', with args beginning with: '1'"), {
@@ -72,7 +72,7 @@ describe.each(callerSides)("over %s", (_side, { createWorld, told }) => {
         });
       },
     };
-    await expect(requireDiskConfirmation(old as never)).rejects.toMatchObject({
+    await expect(requireConfirmation(old as never, "disk")).rejects.toMatchObject({
       code: "NOT_DURABLE",
       hint: expect.stringContaining("7.2"),
     });

@@ -14,9 +14,24 @@ export interface LovageProcess {
   kill(): Promise<void>;
 }
 
-/** Starts `lovage worker`, `scheduler` or `dashboard`, with nothing in its environment but what is given. */
-export function spawnLovage(args: readonly string[], environment: Record<string, string>): LovageProcess {
-  const child = spawn(process.execPath, [lovage, ...args], {
+export interface Elsewhere {
+  /** Another script that runs in its place, in this folder. */
+  script?: string;
+  /** The words before the command, such as those that let it run on another host. */
+  inside?: readonly string[];
+}
+
+/**
+ * Starts `lovage worker`, `scheduler` or `dashboard`, with nothing in its environment but what is given.
+ */
+export function spawnLovage(
+  args: readonly string[],
+  environment: Record<string, string>,
+  { script, inside = [] }: Elsewhere = {},
+): LovageProcess {
+  const file = script === undefined ? lovage : fileURLToPath(new URL(script, import.meta.url));
+  const [program = "", ...words] = [...inside, process.execPath, file, ...args];
+  const child = spawn(program, words, {
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     env: { PATH: process.env["PATH"] ?? "", ...environment },
   });
@@ -34,8 +49,9 @@ export function spawnLovage(args: readonly string[], environment: Record<string,
 export async function startLovage(
   args: readonly string[],
   environment: Record<string, string>,
+  elsewhere?: Elsewhere,
 ): Promise<LovageProcess> {
-  const started = spawnLovage(args, environment);
+  const started = spawnLovage(args, environment, elsewhere);
   const ended = once(started.process, "exit").then(() => {
     throw new Error(`lovage ${args.join(" ")} ended before it was ready:\n${started.output()}`);
   });

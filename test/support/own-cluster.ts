@@ -18,7 +18,11 @@ export interface OwnCluster {
   readonly masters: readonly ClusterNode[];
   /** As settings have it: all nodes. */
   readonly addresses: { host: string; port: number }[];
-  /** Makes each node that runs believe this; resolves when the cluster is whole in the eyes of all of them. */
+  /** Those that have slots at this moment, in the eyes of a node that runs. */
+  mastersNow(): Promise<ClusterNode[]>;
+  /** Whether others serve all slots without this node. */
+  isServed(without: ClusterNode): Promise<boolean>;
+  /** Resolves when all nodes run and take the cluster for whole. */
   untilWhole(): Promise<void>;
   remove(): Promise<void>;
 }
@@ -82,6 +86,13 @@ export async function startOwnCluster({
       await pause(30);
     }
   };
+  const askAny = async <T>(ask: (redis: Redis) => Promise<T>): Promise<T> => {
+    for (const node of nodes) {
+      const answer = await tell(node, ask).catch(() => undefined);
+      if (answer !== undefined) return answer;
+    }
+    throw new Error("no node of the cluster answers");
+  };
   const masters = nodes.slice(0, count);
   for (const [index, node] of masters.entries()) {
     const from = Math.floor((index * slots) / count);
@@ -116,6 +127,24 @@ export async function startOwnCluster({
     nodes,
     masters,
     addresses: nodes.map(({ port }) => ({ host, port })),
+    async mastersNow() {
+      const told = await askAny((redis) => redis.call("CLUSTER", "SLOTS"));
+      const ports = (told as [number, number, [string, number]][]).map(([, , [, port]]) => port);
+      return nodes.filter(({ port }) => ports.includes(port));
+    },
+    async isServed(without) {
+      const others = nodes.filter((node) => node !== without);
+      const signs = await Promise.all(
+        others.map((node) =>
+          tell(node, async (redis) => {
+            const slots = (await redis.call("CLUSTER", "SLOTS")) as [number, number, [string, number]][];
+            const ok = String(await redis.call("CLUSTER", "INFO")).includes("cluster_state:ok");
+            return ok && slots.every(([, , [, port]]) => port !== without.port);
+          }).catch(() => false),
+        ),
+      );
+      return signs.every(Boolean);
+    },
     untilWhole: () => untilAll(isWhole),
     async remove() {
       await Promise.all(nodes.map((node) => node.stop()));

@@ -18,7 +18,11 @@ export const redisFull: Fault = {
       await eventually("jobs come and go", () => effects(world) > 50, patience);
       const used = Number(/used_memory:(\d+)/.exec(await world.broker.redis.info("memory"))?.[1]);
       // What is there already counts as too much, so it is full at once and stays so.
-      await world.broker.redis.config("SET", "maxmemory", String(Math.floor(used * round.random.pick([0.5, 0.9]))));
+      await world.broker.redis.config(
+        "SET",
+        "maxmemory",
+        String(Math.floor(used * round.random.pick([0.5, 0.9]))),
+      );
       await eventually("calls are refused", () => (load.refusals.get("REDIS_FULL") ?? 0) > 20, patience);
       round.say(`full: refused as ${[...load.refusals.keys()].join(", ")}`);
       // One dies while nothing may be written, and another begins with empty hands.
@@ -26,7 +30,8 @@ export const redisFull: Fault = {
       await world.worker();
       await eventually(
         "workers end what waits while Redis is full",
-        async () => (await world.broker.queue("default").getJobCountByTypes("wait", "active", "prioritized")) === 0,
+        async () =>
+          (await world.broker.queue("default").getJobCountByTypes("wait", "active", "prioritized")) === 0,
         patience,
       );
       const before = load.acknowledged();

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { eventually } from "../../support/eventually.ts";
-import { type Books } from "../books.ts";
+import type { Books } from "../books.ts";
 import type { Fault, Round } from "../fault.ts";
 import { openDisk } from "../power.ts";
 import { openWorld } from "../world.ts";
@@ -11,7 +11,8 @@ const lastMoments = 2000;
 /** Redis dies and comes back with what its disk has; workers and callers go on by themselves. */
 export const redisKilled: Fault = {
   name: "redis-killed",
-  title: "Redis dies (a power cut where the suite is root, else kill -9) and comes back from its append-only file",
+  title:
+    "Redis dies (a power cut where the suite is root, else kill -9) and comes back from its append-only file",
   promise: "at least once",
   rounds: { quick: 1, long: 20 },
   run: (round) => killRedis(round, undefined),
@@ -51,7 +52,8 @@ async function killRedis(round: Round, confirm: "disk" | undefined): Promise<Boo
     const before = load.acknowledged();
     await eventually("calls are acknowledged again", () => load.acknowledged() > before + 30, 60_000);
     const accounts = await world.settle();
-    const late = ({ at }: { at: number }) => deaths.some((death) => at > death - lastMoments && at < death + 500);
+    const late = ({ at }: { at: number }) =>
+      deaths.some((death) => at > death - lastMoments && at < death + 500);
     const lostOfLastSecond = confirm === "disk" ? 0 : accounts.gone.filter(late).length;
     const { gone: _gone, ...books } = accounts;
     return {

@@ -23,7 +23,10 @@ export const redisPaused: Fault = {
       const before = load.acknowledged();
       await eventually("calls are taken again", () => load.acknowledged() > before + 50, 60_000);
       const accounts = await world.settle();
-      return { ...accounts, notes: { ...accounts.notes, refused: load.refusals.get("REDIS_UNAVAILABLE") ?? 0 } };
+      return {
+        ...accounts,
+        notes: { ...accounts.notes, refused: load.refusals.get("REDIS_UNAVAILABLE") ?? 0 },
+      };
     } finally {
       world.redis.resume();
       await world.close();
