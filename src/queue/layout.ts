@@ -58,6 +58,8 @@ async function ifAllowed<T>(answer: Promise<T>): Promise<T | null> {
     return await answer;
   } catch (error) {
     if (error instanceof LovageError && error.code === "REDIS_FORBIDDEN") return null;
+    // A cluster's node that was taken for a Redis: that is told by what it says of itself.
+    if (error instanceof Error && error.message.startsWith("MOVED")) return null;
     throw error;
   }
 }
