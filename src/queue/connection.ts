@@ -1,7 +1,7 @@
 import { Redis, type RedisOptions } from "ioredis";
 import { describeError, LovageError } from "../core/errors.ts";
 import { tlsFaultOf, tlsHint } from "../core/tls-faults.ts";
-import { createCluster, infoOfEach } from "./redis-cluster.ts";
+import { createCluster, infoOfEach, nodeErrorOf } from "./redis-cluster.ts";
 import { askAnother, codeRefusals } from "./refusals.ts";
 import {
   checkSentinels,
@@ -129,7 +129,7 @@ export async function connectRedis(
   };
   const remember = (error: Error) => {
     // That none of them could tell, of which the last one's answer says why.
-    last = /^All sentinels/.test(error.message) ? (ofSentinels ?? error) : error;
+    last = /^All sentinels/.test(error.message) ? (ofSentinels ?? error) : nodeErrorOf(error);
     // One that does not speak TLS waits for the rest of what it takes for a command.
     if (speaksTls(settings) && (error as NodeJS.ErrnoException).code === "ETIMEDOUT")
       last = new Error("no TLS came about, as with a Redis that does not speak it on this port (REDIS_TLS)", {
@@ -228,6 +228,6 @@ export function unavailable(address: string, cause: unknown, hint?: string): Lov
       ? "it is no cluster: leave out REDIS_CLUSTER, and set REDIS_HOST and REDIS_PORT"
       : isRefusal(cause) && sentinelHint(cause) === undefined
         ? "check the user and its password: REDIS_USERNAME and REDIS_PASSWORD, or those in REDIS_URL"
-        : (hint ?? "check that it runs, and REDIS_URL or REDIS_HOST and REDIS_PORT"),
+        : (hint ?? "check that it runs, and REDIS_URL, REDIS_CLUSTER, or REDIS_HOST and REDIS_PORT"),
   });
 }

@@ -77,6 +77,11 @@ function clusterOf(redis: unknown): Cluster | undefined {
   return redis instanceof Cluster ? redis : undefined;
 }
 
+/** Why no node told which has which slots: what the last one said. */
+export function nodeErrorOf(error: Error & { lastNodeError?: unknown }): Error {
+  return error.lastNodeError instanceof Error ? error.lastNodeError : error;
+}
+
 /** What each master says of itself; one Redis alone is its own. */
 export async function infoOfEach(redis: Redis, ...section: ["memory"] | []): Promise<string[]> {
   const masters = clusterOf(redis)?.nodes("master") ?? [redis];
