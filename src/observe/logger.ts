@@ -23,14 +23,6 @@ function writeAtExit(): void {
   for (const write of atExit) write();
 }
 
-/**
- * A child for a line a busy worker writes thousands of times a second, with numbers and names for fields and nothing
- * else: looking for secrets in it costs as much as writing it.
- */
-export function childOfPlainFields(logger: Logger): Logger {
-  return logger.child({}, { redact: [] });
-}
-
 export async function createLogger(options: LoggerOptions): Promise<Logger> {
   const settings = {
     level: options.level,

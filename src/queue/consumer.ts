@@ -90,8 +90,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       const later = () => job.moveToDelayed(Date.now() + stillEndingDelay, token);
       return handBackUnstarted(options, job, token, later, new DelayedError());
     }
-    const controller = new AbortController();
-    const delivery = new BullJob(options, job, token, controller, held);
+    const delivery = new BullJob(options, job, token, held);
     held.set(id, delivery);
     takenAt = delivery.takenAt;
     try {
@@ -107,7 +106,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   }
 
   function abortById(id: string, reason: LovageError): void {
-    held.get(id)?.controller.abort(reason);
+    held.get(id)?.aborter.abort(reason);
   }
 
   /** BullMQ itself tells a workflow when its last call has ended. */
@@ -161,7 +160,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       worker.on("failed", (job) => {
         if (job?.parent !== undefined && job.finishedOn !== undefined) tellWorkflow(job.parent, "now");
         if (job?.id === undefined || job.deferredFailure === undefined) return;
-        options.onGivenUp(new BullJob(options, job, "", new AbortController(), held)).catch(options.onError);
+        options.onGivenUp(new BullJob(options, job, "", held)).catch(options.onError);
       });
       worker.on("lockRenewalFailed", (ids) => {
         for (const id of ids)
@@ -181,7 +180,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     },
     abort(reason, matches) {
       for (const job of held.values()) {
-        if (matches(job)) job.controller.abort(reason);
+        if (matches(job)) job.aborter.abort(reason);
       }
     },
     held: () => [...held.values()],

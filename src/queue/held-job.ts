@@ -1,4 +1,5 @@
 import type { Job } from "bullmq";
+import { LazyAborter } from "../core/abort.ts";
 import type { Progress } from "../core/progress.ts";
 import type { Delivery } from "../task/execute.ts";
 import type { Broker } from "./broker.ts";
@@ -66,14 +67,13 @@ export class BullJob implements HeldJob {
   readonly firstStart: boolean;
   readonly takenAt = Date.now();
   readonly dueAt: number;
-  readonly signal: AbortSignal;
-  readonly controller: AbortController;
+  readonly aborter = new LazyAborter();
   readonly #options: HeldJobOptions;
   readonly #job: Job;
   readonly #token: string;
   readonly #held: Held;
 
-  constructor(options: HeldJobOptions, job: Job, token: string, controller: AbortController, held: Held) {
+  constructor(options: HeldJobOptions, job: Job, token: string, held: Held) {
     this.id = job.id ?? "";
     this.task = job.name;
     this.queue = options.queue;
@@ -86,12 +86,14 @@ export class BullJob implements HeldJob {
     this.enqueuedAt = job.timestamp;
     this.dueAt = job.timestamp + (job.opts.delay ?? 0);
     this.firstStart = job.attemptsStarted <= 1;
-    this.signal = controller.signal;
-    this.controller = controller;
     this.#held = held;
     this.#options = options;
     this.#job = job;
     this.#token = token;
+  }
+
+  get signal(): AbortSignal {
+    return this.aborter.signal;
   }
 
   progress(progress: Progress): Promise<void> {
@@ -129,7 +131,7 @@ export class BullJob implements HeldJob {
       token: this.#token,
       job: this.#job,
       lockDuration,
-      onLockLost: (error) => this.controller.abort(error),
+      onLockLost: (error) => this.aborter.abort(error),
       // Once parked it may be taken again before this run has quite ended.
       release: () => this.#held.delete(id),
       retake: () => this.#held.set(id, this),

@@ -58,7 +58,7 @@ export function prepareJob(
     jobId: derivedId ?? options.id ?? randomUUID(),
     attempts,
     // The worker computes the delay from the call's or the task's policy: see backoffStrategy in the consumer.
-    backoff: { type: "task" },
+    ...(attempts > 1 && { backoff: { type: "task" } }),
   };
   const job: PreparedJob = {
     queue,

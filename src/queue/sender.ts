@@ -7,6 +7,7 @@ import { addDeduplicated } from "./deduplication.ts";
 import { confirm, confirmationOf, requireConfirmation } from "./durability.ts";
 import { type EnqueueScripts, withEnqueueScripts } from "./enqueue-scripts.ts";
 import { claimKeys, type JobPlace, noteAdded } from "./idempotency.ts";
+import { createPlainJobs, isPlain, type PlainJobs } from "./plain-jobs.ts";
 import { addJob, type PreparedJob } from "./producer.ts";
 import { createQueues, type Queues } from "./queues.ts";
 import { keepTogether } from "./together.ts";
@@ -76,6 +77,8 @@ export function createSender(broker: Broker): Sender {
 interface Lane {
   readonly redis: Redis & EnqueueScripts;
   readonly queues: Queues;
+  /** Undefined where each job gets a trace of its own, which BullMQ makes. */
+  readonly plain: PlainJobs | undefined;
   /** @throws LovageError `REDIS_UNAVAILABLE` when there is no connection in time */
   ready(within: number): Promise<void>;
   close(): Promise<void>;
@@ -86,6 +89,7 @@ function createLane(broker: Broker): Lane {
     withEnqueueScripts(broker.duplicate({ maxRetriesPerRequest: 0, enableOfflineQueue: false }));
   let redis: ReturnType<typeof make> | undefined;
   let queues: Queues | undefined;
+  let plain: PlainJobs | undefined;
   const waiting = new Set<() => void>();
   let last: unknown;
   let closed = false;
@@ -110,6 +114,11 @@ function createLane(broker: Broker): Lane {
     get queues() {
       queues ??= createQueues(redis ?? open(), broker.keys, () => {}, broker.telemetry);
       return queues;
+    },
+    get plain() {
+      if (broker.telemetry !== undefined) return undefined;
+      plain ??= createPlainJobs(redis ?? open(), broker.keys);
+      return plain;
     },
     async ready(within) {
       const until = Date.now() + within;
@@ -136,7 +145,7 @@ function createLane(broker: Broker): Lane {
 
 async function makeJobs(
   { keys, address }: Broker,
-  { redis, queues }: Lane,
+  { redis, queues, plain }: Lane,
   jobs: readonly PreparedJob[],
   until: number,
 ): Promise<JobPlace[]> {
@@ -162,7 +171,8 @@ async function makeJobs(
             opts: { ...job.opts, jobId: claim.id },
             chosenId: true,
           });
-    const add = () => addJob(queues, claimed);
+    const add = () =>
+      plain !== undefined && isPlain(claimed) ? plain.add(claimed) : addJob(queues, claimed);
     const id =
       claimed.opts.deduplication === undefined
         ? await add()

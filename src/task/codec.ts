@@ -59,8 +59,17 @@ export function encodeCall(input: unknown, meta: CallMeta): Call {
   return { v: wireVersion, input, meta };
 }
 
+/** Most calls carry nothing but an input, and every job passes here: the schema would say the same. */
+function isPlainCall(data: unknown): data is Call {
+  const { v, input, meta } = (data ?? {}) as Partial<Call>;
+  if (v !== wireVersion || input === undefined || typeof meta !== "object" || meta === null) return false;
+  for (const _field in meta) return false;
+  return !Array.isArray(meta);
+}
+
 /** @throws LovageError `PAYLOAD_INVALID` when the data is not a call, or of a newer version than this worker knows */
 export function decodeCall(data: unknown): Call {
+  if (isPlainCall(data)) return data;
   const result = Call.safeParse(data);
   if (!result.success) {
     throw new LovageError(

@@ -1,11 +1,11 @@
-import { untilAborted } from "../core/abort.ts";
+import { type LazyAborter, untilAborted } from "../core/abort.ts";
 import { LovageError, toLovageError } from "../core/errors.ts";
 import type { AnyTask, Catalogue } from "./catalogue.ts";
 import { type Call, decodeCall } from "./codec.ts";
 import type { TaskContext } from "./context.ts";
 import { deafToSoftLimit, type TimeLimits } from "./limits.ts";
 import { isWorthRetry, RetryRequest } from "./retry.ts";
-import { type AttemptSignals, limitTime } from "./time-limits.ts";
+import { type AttemptSignals, limitTime, UnlimitedSignals } from "./time-limits.ts";
 import { validate } from "./validation.ts";
 
 /** One attempt of one job, as it was taken from its queue. */
@@ -24,6 +24,8 @@ export interface Delivery {
   readonly firstStart: boolean;
   /** Aborted with a LovageError as its reason. */
   readonly signal: AbortSignal;
+  /** What the signal is made from, where it is made only for who asks. */
+  readonly aborter?: LazyAborter;
 }
 
 /**
@@ -94,7 +96,7 @@ export interface Executors<D extends Delivery> {
 /** Runs one attempt: decode → dropped? → validate → admit → run → validate. Every ending is a value; it never rejects. */
 export async function execute<D extends Delivery>(delivery: D, executors: Executors<D>): Promise<Outcome> {
   let task: AnyTask | undefined;
-  let signals: AttemptSignals = { task: delivery.signal, end: delivery.signal, clear() {} };
+  let signals: AttemptSignals = new UnlimitedSignals(delivery);
   try {
     task = executors.catalogue.get(delivery.task);
     const call = decodeCall(delivery.data);
@@ -110,9 +112,11 @@ export async function execute<D extends Delivery>(delivery: D, executors: Execut
     const admission = limited ? await executors.admit({ task, call, input, delivery, signals }) : undefined;
     if (admission !== undefined && "why" in admission) return { type: "postponed", ...admission };
     try {
-      // A worker that goes on with a Ray job gives it no more time than the one before.
-      const goesOn = task.ray !== undefined && limits.hard !== undefined && !delivery.firstStart;
-      signals = limitTime(delivery.signal, limits, goesOn ? await executors.rayJobAge(delivery) : 0);
+      if (limits !== unlimited) {
+        // A worker that goes on with a Ray job gives it no more time than the one before.
+        const goesOn = task.ray !== undefined && limits.hard !== undefined && !delivery.firstStart;
+        signals = limitTime(delivery.signal, limits, goesOn ? await executors.rayJobAge(delivery) : 0);
+      }
       const attempt: Attempt<D> = { task, call, input, delivery, signals };
       executors.started?.(delivery);
       const result =
@@ -132,11 +136,15 @@ export async function execute<D extends Delivery>(delivery: D, executors: Execut
   }
 }
 
+/** Most tasks have no limits, and every job passes here. */
+const unlimited: TimeLimits = {};
+
 function timeLimitsOf(task: AnyTask, { meta }: Call, set: TimeLimits | undefined): TimeLimits {
   const own = set ?? task.limits;
   if (task.ray !== undefined && meta.softTimeLimit !== undefined) throw deafToSoftLimit(meta.softTimeLimit);
   const soft = task.ray === undefined ? (meta.softTimeLimit ?? own.soft) : undefined;
   const hard = meta.timeLimit ?? own.hard;
+  if (soft === undefined && hard === undefined) return unlimited;
   return { ...(soft !== undefined && { soft }), ...(hard !== undefined && { hard }) };
 }
 
@@ -147,15 +155,15 @@ function refuseExpired(call: Call, now: number): void {
   throw new LovageError("JOB_EXPIRED", `the job had to start before ${at}`, { field: "expires", value: at });
 }
 
-async function run<D extends Delivery>(attempt: Attempt<D>, executors: Executors<D>): Promise<unknown> {
+function run<D extends Delivery>(attempt: Attempt<D>, executors: Executors<D>): Promise<unknown> {
   const { task, input, signals } = attempt;
-  signals.end.throwIfAborted();
+  if (signals.over.aborted) throw signals.over.reason;
   if (task.run === undefined) return executors.runRayJob(attempt);
   if (task.isolate) return executors.runIsolated(attempt);
   if (task.workflow) return executors.runWorkflow(attempt);
   const running = task.run(input as never, executors.context(attempt) as never);
   // A task that ignores its signal must not hold a job that is over: its late result is dropped.
-  return untilAborted(running, signals.end);
+  return untilAborted(running, signals.over);
 }
 
 function classify(
@@ -175,8 +183,8 @@ function classify(
 }
 
 /** What a task throws after its signal was aborted is a consequence; the reason is the cause. */
-function causeOf(thrown: unknown, { task, end }: AttemptSignals): LovageError {
-  if (end.aborted) return toLovageError(end.reason);
+function causeOf(thrown: unknown, { task, over }: AttemptSignals): LovageError {
+  if (over.aborted) return toLovageError(over.reason);
   // After the soft limit a task may still decide how it ends.
   const decided = thrown instanceof LovageError && thrown !== task.reason;
   return toLovageError(task.aborted && !decided ? task.reason : thrown);

@@ -59,7 +59,7 @@ export function createRunHooks(all: readonly Hooks[], parts: RunHookParts): RunH
         return running;
       };
       try {
-        return await untilAborted(layered(run, once), signals.end);
+        return await untilAborted(layered(run, once), signals.over);
       } finally {
         over = true;
         // A hook that hangs is left behind; the attempt itself ends as it must: a Ray job is still being stopped.

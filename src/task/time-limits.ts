@@ -1,3 +1,4 @@
+import type { LazyAborter } from "../core/abort.ts";
 import { formatMilliseconds } from "../core/durations.ts";
 import { LovageError } from "../core/errors.ts";
 import type { TimeLimits } from "./limits.ts";
@@ -6,6 +7,8 @@ import type { TimeLimits } from "./limits.ts";
 export interface AttemptSignals {
   readonly task: AbortSignal;
   readonly end: AbortSignal;
+  /** What to wait for instead of `end`, where one may: no signal is made then. */
+  readonly over: AbortSignal | LazyAborter;
   /** Ends the timers. */
   clear(): void;
 }
@@ -13,10 +16,29 @@ export interface AttemptSignals {
 /** Node takes a longer timer for one of 1 ms. */
 const longestTimer = 2 ** 31 - 1;
 
+/** Those of an attempt without limits of its own. */
+export class UnlimitedSignals implements AttemptSignals {
+  readonly #delivery: { readonly signal: AbortSignal };
+  readonly over: AbortSignal | LazyAborter;
+
+  constructor(delivery: { readonly signal: AbortSignal; readonly aborter?: LazyAborter }) {
+    this.#delivery = delivery;
+    this.over = delivery.aborter ?? delivery.signal;
+  }
+
+  get task(): AbortSignal {
+    return this.#delivery.signal;
+  }
+
+  get end(): AbortSignal {
+    return this.#delivery.signal;
+  }
+
+  clear(): void {}
+}
+
 /** @param elapsed milliseconds of the hard limit that are over already */
 export function limitTime(signal: AbortSignal, { soft, hard }: TimeLimits, elapsed = 0): AttemptSignals {
-  // Most tasks have no limits, and every job passes here.
-  if (soft === undefined && hard === undefined) return { task: signal, end: signal, clear() {} };
   const task = new AbortController();
   const end = new AbortController();
   const endBoth = (reason: unknown) => {
@@ -35,6 +57,7 @@ export function limitTime(signal: AbortSignal, { soft, hard }: TimeLimits, elaps
   return {
     task: task.signal,
     end: end.signal,
+    over: end.signal,
     clear() {
       signal.removeEventListener("abort", onAbort);
       for (const timer of timers) clearTimeout(timer);

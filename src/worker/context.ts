@@ -31,8 +31,8 @@ export interface ContextParts {
 }
 
 /**
- * All that one running task may touch. What few tasks use is made when it is asked for. Its functions can be taken out of
- * it (`const { progress } = context`), so they are fields; getters on the class cost nothing where they are not used.
+ * All that one running task may touch. What few tasks use is made when it is asked for: getters on the class cost nothing
+ * where they are not used. Its functions can be taken out of it (`const { progress } = context`), so they are arrow functions.
  */
 export class JobContext implements ChunkContext {
   readonly #parts: ContextParts;
@@ -42,7 +42,6 @@ export class JobContext implements ChunkContext {
   readonly #openLogger: (job: HeldJob) => TaskLogger;
   #logger: TaskLogger | undefined;
   readonly worker: TaskContext["worker"];
-  readonly signal: AbortSignal;
   readonly cluster: ClusterOperations;
   readonly settings: TaskSettings;
 
@@ -55,7 +54,6 @@ export class JobContext implements ChunkContext {
     this.#meta = attempt.call.meta;
     this.#openLogger = openLogger;
     this.worker = { name: parts.workerName };
-    this.signal = attempt.signals.task;
     this.dependencies = parts.dependencies;
     this.cluster = parts.cluster;
     this.settings = parts.settings;
@@ -63,6 +61,10 @@ export class JobContext implements ChunkContext {
 
   get job(): TaskContext["job"] {
     return jobFacts(this.#job, this.#meta);
+  }
+
+  get signal(): AbortSignal {
+    return this.#attempt.signals.task;
   }
 
   get logger(): TaskLogger {
@@ -83,36 +85,46 @@ export class JobContext implements ChunkContext {
     return { run: (program, input) => rayRuns.run(this.#attempt, program, input) };
   }
 
-  readonly progress: TaskContext["progress"] = (progress) => this.#job.progress(progress);
+  get progress(): TaskContext["progress"] {
+    return (progress) => this.#job.progress(progress);
+  }
 
-  readonly log: TaskContext["log"] = (line) => this.#job.log([line]);
+  get log(): TaskContext["log"] {
+    return (line) => this.#job.log([line]);
+  }
 
   /** For chunks: another task's `run`, with the same context. */
-  readonly runInPlace: ChunkContext["runInPlace"] = async (name, input) => {
-    const task = this.#parts.catalogue.get(name);
-    const { rate, concurrency } = task.limits;
-    const limited = rate !== undefined || concurrency !== undefined || task.isolate;
-    if (task.run === undefined || task.workflow || limited) {
-      throw new LovageError("TASK_INVALID", `${name} cannot be run in chunks`, {
-        field: "task",
-        value: name,
-        hint: "chunks are for small tasks that run in the worker, without limits of rate and concurrency; use map",
-      });
-    }
-    const checked = validate(task.input, input, "INPUT_INVALID", `the input of ${name}`);
-    const result = await task.run(checked as never, this as never);
-    return validate(task.output, result, "OUTPUT_INVALID", `the result of ${name}`);
-  };
+  get runInPlace(): ChunkContext["runInPlace"] {
+    return async (name, input) => {
+      const task = this.#parts.catalogue.get(name);
+      const { rate, concurrency } = task.limits;
+      const limited = rate !== undefined || concurrency !== undefined || task.isolate;
+      if (task.run === undefined || task.workflow || limited) {
+        throw new LovageError("TASK_INVALID", `${name} cannot be run in chunks`, {
+          field: "task",
+          value: name,
+          hint: "chunks are for small tasks that run in the worker, without limits of rate and concurrency; use map",
+        });
+      }
+      const checked = validate(task.input, input, "INPUT_INVALID", `the input of ${name}`);
+      const result = await task.run(checked as never, this as never);
+      return validate(task.output, result, "OUTPUT_INVALID", `the result of ${name}`);
+    };
+  }
 
-  readonly retry: TaskContext["retry"] = (options) => new RetryRequest(options);
+  get retry(): TaskContext["retry"] {
+    return (options) => new RetryRequest(options);
+  }
 
-  readonly enqueue: TaskContext["enqueue"] = async (name, input, options) => {
-    const { broker, catalogue, gate } = this.#parts;
-    const task = catalogue.get(name);
-    validate(task.input, input, "INPUT_INVALID", `the input of ${name}`);
-    const prepared = keepTogether(broker.keys, prepareJob(task, input, options));
-    const { headers } = this.#meta;
-    await sendOutgoing([prepared], { headers, gate, add: () => addJobs(broker, [prepared]) });
-    return prepared.opts.jobId;
-  };
+  get enqueue(): TaskContext["enqueue"] {
+    return async (name, input, options) => {
+      const { broker, catalogue, gate } = this.#parts;
+      const task = catalogue.get(name);
+      validate(task.input, input, "INPUT_INVALID", `the input of ${name}`);
+      const prepared = keepTogether(broker.keys, prepareJob(task, input, options));
+      const { headers } = this.#meta;
+      await sendOutgoing([prepared], { headers, gate, add: () => addJobs(broker, [prepared]) });
+      return prepared.opts.jobId;
+    };
+  }
 }

@@ -21,6 +21,8 @@ export interface EndingParts {
 
 /** What follows the end of an attempt, in the one place that each passes. */
 export interface Endings {
+  /** Whether anything follows at all: of most completed jobs nothing does. */
+  needed(job: HeldJob, decided: Outcome): boolean;
   /** @returns the outcome, or `handed-back` when what follows from it could not be done */
   after(job: HeldJob, decided: Outcome): Promise<Outcome>;
   /** A job that failed without being run again, because its workers died too often. */
@@ -64,6 +66,7 @@ export function createEndings(parts: EndingParts): Endings {
   }
 
   return {
+    needed: (job, { type }) => type !== "completed" || hooks !== undefined || rayRuns.ran(job),
     async after(job, decided) {
       if (rayRuns.ran(job)) {
         await rayRuns.end(job);

@@ -1,4 +1,5 @@
-import { childOfPlainFields, type Logger } from "../observe/logger.ts";
+import type { Logger } from "../observe/logger.ts";
+import { type RepeatedLine, repeatedLine } from "../observe/repeated-line.ts";
 import type { HeldJob } from "../queue/held-job.ts";
 import type { Outcome } from "../task/execute.ts";
 
@@ -16,19 +17,32 @@ export interface JobLog {
 }
 
 export function createJobLog(logger: Logger): JobLog {
-  let completions = childOfPlainFields(logger);
+  /** By task; a task's jobs mostly come from one queue and succeed at the first attempt. */
+  const completions = new Map<string, { queue: string; attempt: number; line: RepeatedLine }>();
   const rayJobs = new WeakMap<HeldJob, string>();
+
+  function lineOf({ task, queue, attempt }: HeldJob): RepeatedLine {
+    const known = completions.get(task);
+    if (known !== undefined && known.queue === queue && known.attempt === attempt) return known.line;
+    const line = repeatedLine(logger, { job: null, task, queue, attempt, milliseconds: null }, "completed");
+    completions.set(task, { queue, attempt, line });
+    return line;
+  }
 
   return {
     of: ({ id, task, queue, attempt }) => logger.child({ job: id, task, queue, attempt }),
     noteRayJob: (job, submissionId) => void rayJobs.set(job, submissionId),
     submissionIdOf: (job) => rayJobs.get(job),
     report(job, outcome, milliseconds) {
-      const { id, task, queue, attempt } = job;
       const submissionId = rayJobs.get(job);
+      if (outcome.type === "completed" && submissionId === undefined) {
+        lineOf(job)(job.id, milliseconds);
+        return;
+      }
+      const { id, task, queue, attempt } = job;
       const fields = { job: id, task, queue, attempt, ...(submissionId && { submissionId }), milliseconds };
       if (outcome.type === "completed") {
-        completions.info(fields, "completed");
+        logger.info(fields, "completed");
         return;
       }
       if (outcome.type === "waiting-children" || outcome.type === "postponed") {
@@ -49,7 +63,7 @@ export function createJobLog(logger: Logger): JobLog {
     },
     rename(worker) {
       logger.setBindings({ worker });
-      completions = childOfPlainFields(logger);
+      completions.clear();
     },
   };
 }

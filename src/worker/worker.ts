@@ -134,7 +134,8 @@ export function createWorker(options: WorkerOptions): Worker {
 
   async function run(job: HeldJob): Promise<Outcome> {
     const begun = performance.now();
-    const outcome = await endings.after(job, await execute(job, executors));
+    const decided = await execute(job, executors);
+    const outcome = endings.needed(job, decided) ? await endings.after(job, decided) : decided;
     const milliseconds = performance.now() - begun;
     tally[outcome.type] += 1;
     observer?.ended(job, outcome);
