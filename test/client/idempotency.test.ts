@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { depthOf, readDepths } from "../../src/queue/depths.ts";
 import { testCatalogue } from "../support/catalogue.ts";
 import { callerSides } from "../support/sides.ts";
 import { eventually, type World } from "../support/world.ts";
@@ -55,16 +56,18 @@ describe.each(callerSides)("over %s", (_side, { createWorld }) => {
 
   test("many callers at once make one job", async () => {
     const clients = Array.from({ length: 4 }, () => world.connect({ catalogue: testCatalogue }));
-    const before = await world.client.inspect.queues();
+    const waiting = async () => {
+      const depths = (await readDepths(world.broker)).find(({ queue }) => queue === "default");
+      return depths && depthOf(depths, "waiting").jobs;
+    };
+    const before = (await waiting()) ?? 0;
     const jobs = await Promise.all(
       clients.flatMap((client) =>
         [1, 2, 3].map(() => client.enqueue("test.echo", { text: "at once" }, { idempotencyKey: "at-once" })),
       ),
     );
     expect(new Set(jobs.map(({ id }) => id)).size).toBe(1);
-    const after = await world.client.inspect.queues();
-    const waiting = (queues: typeof after) => queues.find(({ queue }) => queue === "default")?.waiting ?? 0;
-    expect(waiting(after)).toBe(waiting(before) + 1);
+    expect(await waiting()).toBe(before + 1);
     await Promise.all(clients.map((client) => client.close()));
   });
 
