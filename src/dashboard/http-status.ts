@@ -26,6 +26,7 @@ const statuses: Readonly<Record<string, number>> = {
   RATE_LIMITED: 429,
   CATALOGUE_EMPTY: 503,
   REDIS_UNAVAILABLE: 503,
+  REDIS_FULL: 503,
   REDIS_POLICY: 503,
   NOT_DURABLE: 503,
   RAY_UNAVAILABLE: 503,

@@ -6,14 +6,17 @@ import type { RetryPolicy } from "../task/definition.ts";
 import type { Delivery, Outcome } from "../task/execute.ts";
 import type { Shard } from "./broker.ts";
 import { letThrough } from "./cancellation.ts";
+import { clockedBackend } from "./clocked-backend.ts";
 import { end, handBackUnstarted, retryDelay } from "./endings.ts";
 import { BullJob, type GivenUpJob, type Held, type HeldJob, type HeldJobOptions } from "./held-job.ts";
 import { jobFields } from "./keys.ts";
 import { wakeWorkflow } from "./parked-workflows.ts";
+import type { RedisClock } from "./redis-clock.ts";
 
 export interface ConsumerOptions extends HeldJobOptions {
   broker: Shard;
   concurrency: number;
+  clock: Pick<RedisClock, "offset">;
   workerName: string;
   retention: { result: Retention; failure: Retention; logLines: number };
   retryPolicy(task: string): RetryPolicy | undefined;
@@ -135,22 +138,27 @@ export function createConsumer(options: ConsumerOptions): Consumer {
 
   return {
     async start() {
-      worker = new Worker(queue, handle, {
-        connection: broker.redis,
-        prefix: broker.keys.prefix,
-        name: options.workerName,
-        concurrency,
-        ...(broker.telemetry && { telemetry: broker.telemetry }),
-        lockDuration: options.lockDuration,
-        stalledInterval: Math.max(1000, options.lockDuration / 2),
-        maxStalledCount,
-        removeOnComplete: keep(options.retention.result),
-        removeOnFail: keep(options.retention.failure),
-        settings: {
-          backoffStrategy: (attempt, _type, error, job) =>
-            retryDelay(options.retryPolicy, attempt, error, job),
+      worker = new Worker(
+        queue,
+        handle,
+        {
+          connection: broker.redis,
+          prefix: broker.keys.prefix,
+          name: options.workerName,
+          concurrency,
+          ...(broker.telemetry && { telemetry: broker.telemetry }),
+          lockDuration: options.lockDuration,
+          stalledInterval: Math.max(1000, options.lockDuration / 2),
+          maxStalledCount,
+          removeOnComplete: keep(options.retention.result),
+          removeOnFail: keep(options.retention.failure),
+          settings: {
+            backoffStrategy: (attempt, _type, error, job) =>
+              retryDelay(options.retryPolicy, attempt, error, job),
+          },
         },
-      });
+        clockedBackend(options.clock),
+      );
       if (paused) await worker.pause(true);
       worker.on("error", options.onError);
       worker.on("stalled", options.onStalled);

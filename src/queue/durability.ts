@@ -1,5 +1,6 @@
 import type { Redis } from "ioredis";
 import { describeError, LovageError } from "../core/errors.ts";
+import { tellsTheTruth, untilSynced } from "./disk-syncs.ts";
 import type { JobPlace } from "./idempotency.ts";
 import { hasManyNodes } from "./redis-cluster.ts";
 
@@ -61,8 +62,10 @@ export async function confirm(
   const ids = jobs.map(({ id }) => id);
   for (const confirmation of each(asked)) {
     const milliseconds = Math.max(1, Math.floor(until - Date.now()));
-    const wait = confirmation === "disk" ? waitForDisk : waitForReplica;
-    if (await wait(redis, milliseconds, ids)) continue;
+    if (confirmation === "replica" && (await waitForReplica(redis, milliseconds))) continue;
+    if (confirmation === "disk" && (await waitForDisk(redis, milliseconds, ids))) {
+      if ((await tellsTheTruth(redis)) || (await untilSynced(redis, until))) continue;
+    }
     throw notDurable(
       confirmation,
       `Redis did not confirm within ${milliseconds} ms that ${confirmation === "disk" ? "its disk" : "a replica"} has ${named(ids)}`,

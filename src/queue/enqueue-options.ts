@@ -53,7 +53,7 @@ const optionNames = {
 } satisfies Record<keyof EnqueueOptions, true>;
 
 /** The options that BullMQ knows. @throws LovageError `INPUT_INVALID` */
-export function readJobOptions(task: string, options: EnqueueOptions): JobsOptions {
+export function readJobOptions(task: string, options: EnqueueOptions, now?: number): JobsOptions {
   const opts: JobsOptions = {};
   refuseUnknown(options, optionNames);
   const { priority = 0, queue, attempts } = options;
@@ -62,7 +62,7 @@ export function readJobOptions(task: string, options: EnqueueOptions): JobsOptio
   if (attempts !== undefined) checkWhole("attempts", attempts, 1, 1000);
   if (queue !== undefined && !queueNames.includes(queue))
     throw refused("queue", queue, `use one of ${queueNames.join(", ")}`);
-  const delay = readDelay(options);
+  const delay = readDelay(options, now);
   if (delay !== undefined) opts.delay = delay;
   if (options.confirm !== undefined && !["memory", "disk", "replica"].includes(options.confirm))
     throw refused("confirm", options.confirm, 'use "memory", "disk" or "replica"');
@@ -71,7 +71,7 @@ export function readJobOptions(task: string, options: EnqueueOptions): JobsOptio
 }
 
 /** What the worker must know of the call. @throws LovageError `INPUT_INVALID` */
-export function readCallMeta(options: EnqueueOptions): CallMeta {
+export function readCallMeta(options: EnqueueOptions, now?: number): CallMeta {
   const { expires, tags, metadata, headers, ignoreResult, onSuccess, onFailure } = options;
   const { soft, hard } = readTimeLimits(options);
   if (tags !== undefined) checkTags(tags);
@@ -80,7 +80,7 @@ export function readCallMeta(options: EnqueueOptions): CallMeta {
   if (onSuccess !== undefined) checkContinuation("onSuccess", onSuccess);
   if (onFailure !== undefined) checkContinuation("onFailure", onFailure);
   return {
-    ...(expires !== undefined && { expiresAt: readMoment(expires, "expires") }),
+    ...(expires !== undefined && { expiresAt: readMoment(expires, "expires", now) }),
     ...(soft !== undefined && { softTimeLimit: soft }),
     ...(hard !== undefined && { timeLimit: hard }),
     ...(options.backoff !== undefined && { backoff: readBackoff(options.backoff, options.maxBackoff) }),
@@ -110,15 +110,15 @@ export function readIdempotencyKey(asked: NonNullable<EnqueueOptions["idempotenc
   return { key, lifetime: Math.max(1, Math.ceil(toMilliseconds(lifetime, "idempotencyKey.lifetime"))) };
 }
 
-function readDelay({ delay, at }: EnqueueOptions): number | undefined {
+function readDelay({ delay, at }: EnqueueOptions, now = Date.now()): number | undefined {
   if (at === undefined) return delay === undefined ? undefined : toMilliseconds(delay, "delay");
   if (delay !== undefined) throw refused("at", at, "give either at or delay");
-  return Math.max(0, readMoment(typeof at === "string" ? new Date(at) : at, "at") - Date.now());
+  return Math.max(0, readMoment(typeof at === "string" ? new Date(at) : at, "at") - now);
 }
 
 /** Milliseconds since 1970. */
-function readMoment(moment: Duration | Date, field: string): number {
-  if (!(moment instanceof Date)) return Date.now() + toMilliseconds(moment, field);
+function readMoment(moment: Duration | Date, field: string, now = Date.now()): number {
+  if (!(moment instanceof Date)) return now + toMilliseconds(moment, field);
   const time = moment.getTime();
   if (Number.isNaN(time))
     throw refused(field, String(moment), 'use a Date or a text such as "2027-01-31T08:00:00Z"');

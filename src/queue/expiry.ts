@@ -6,6 +6,7 @@ import type { Shard } from "./broker.ts";
 import { setHeld } from "./held-field.ts";
 import { noteExpired } from "./history.ts";
 import { jobFields } from "./keys.ts";
+import { redisNow } from "./schedules.ts";
 
 /** Where the next look for expired jobs goes on, for each list: a number of jobs from its old end. */
 export type ExpiryCursor = Map<string, number>;
@@ -33,14 +34,15 @@ const hold = 30_000;
 export async function expireWaiting(broker: Shard, queue: string, cursor: ExpiryCursor): Promise<string[]> {
   const ended: string[] = [];
   const tasks: string[] = [];
+  const now = await redisNow(broker);
   for (const list of ["wait", "prioritized"]) {
     const key = broker.keys.of(queue, list);
     let at = cursor.get(key) ?? 0;
     for (let looked = 0; looked < most && ended.length < mostEnded; ) {
-      const [count = 0, ...found] = await find(broker, queue, list, at);
+      const [count = 0, ...found] = await find(broker, queue, list, at, now);
       let gone = 0;
       for (const id of found.map(String)) {
-        const task = await expire(broker, queue, id);
+        const task = await expire(broker, queue, id, now);
         if (task === undefined) continue;
         ended.push(id);
         tasks.push(task);
@@ -60,20 +62,26 @@ export async function expireWaiting(broker: Shard, queue: string, cursor: Expiry
   return ended;
 }
 
-async function find(broker: Shard, queue: string, list: string, from: number): Promise<(number | string)[]> {
+async function find(
+  broker: Shard,
+  queue: string,
+  list: string,
+  from: number,
+  now: number,
+): Promise<(number | string)[]> {
   const { redis, keys } = broker;
   const [key, prefix] = [keys.of(queue, list), keys.of(queue, "")];
-  return redis.lovageFindExpired(key, prefix, list, from, slice, Date.now());
+  return redis.lovageFindExpired(key, prefix, list, from, slice, now);
 }
 
 /** @returns its task's name; undefined when it was not ended */
-async function expire(broker: Shard, queue: string, id: string): Promise<string | undefined> {
+async function expire(broker: Shard, queue: string, id: string, now: number): Promise<string | undefined> {
   const { redis, keys } = broker;
   const key = keys.job(queue, id);
   const token = `expiry:${randomUUID()}`;
   // One whose data is no JSON is the workers' to refuse.
   const job = await Job.fromId(broker.queue(queue), id).catch(() => undefined);
-  const error = job && expiryOf(job);
+  const error = job && expiryOf(job, now);
   if (job === undefined || error === undefined) return undefined;
   const lists = ["wait", "prioritized", "active"].map((name) => keys.of(queue, name));
   if ((await redis.lovageTakeUnstarted(key, keys.lock(queue, id), ...lists, id, token, hold)) !== 1)
@@ -84,11 +92,11 @@ async function expire(broker: Shard, queue: string, id: string): Promise<string 
 }
 
 /** Undefined for a job that has not expired, or whose end leads to more. */
-function expiryOf({ data, parent }: Job): LovageError | undefined {
+function expiryOf({ data, parent }: Job, now: number): LovageError | undefined {
   if (parent !== undefined) return undefined;
   try {
     const { expiresAt, onFailure } = decodeCall(data).meta;
-    if (expiresAt === undefined || expiresAt >= Date.now() || onFailure !== undefined) return undefined;
+    if (expiresAt === undefined || expiresAt >= now || onFailure !== undefined) return undefined;
     return expired(expiresAt);
   } catch {
     // What is no call is the workers' to refuse.

@@ -147,7 +147,7 @@ export function createFiringPump(broker: Broker, gate?: EnqueueGate): FiringPump
 
 /** What no further try can mend: the call itself is at fault, and not Redis. */
 function isRefusal(error: unknown): boolean {
-  return error instanceof LovageError && !/^REDIS_(UNAVAILABLE|FORBIDDEN)$/.test(error.code);
+  return error instanceof LovageError && !/^REDIS_(UNAVAILABLE|FORBIDDEN|FULL)$/.test(error.code);
 }
 
 async function cancelEarlier(broker: Broker, job: JobPlace): Promise<void> {

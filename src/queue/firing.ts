@@ -60,9 +60,14 @@ export function scheduledId(name: string, at: number): string {
 }
 
 /** The call that a schedule makes, as a job. @throws LovageError `INPUT_INVALID`, `DATA_TOO_LARGE` */
-export function prepareScheduled({ name, at, spec }: Pick<Firing, "name" | "at" | "spec">): PreparedJob {
+export function prepareScheduled({
+  name,
+  at,
+  spec,
+  firedAt,
+}: Pick<Firing, "name" | "at" | "spec"> & Partial<Pick<Firing, "firedAt">>): PreparedJob {
   const metadata = { ...spec.options.metadata, schedule: { name, at: new Date(at).toISOString() } };
-  return prepareJob(spec.target, spec.input, { ...spec.options, metadata }, scheduledId(name, at));
+  return prepareJob(spec.target, spec.input, { ...spec.options, metadata }, scheduledId(name, at), firedAt);
 }
 
 /**

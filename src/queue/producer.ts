@@ -38,6 +38,7 @@ export const maxInputBytes = 1024 * 1024;
 /**
  * Turns a call into a job; no input or output.
  * @param derivedId an id made from another job's, with a `~`
+ * @param now milliseconds since 1970 by Redis' clock, where that is known; default: by the caller's own
  * @throws LovageError `INPUT_INVALID` for an option at fault, `DATA_TOO_LARGE` for an input over 1 MiB
  */
 export function prepareJob(
@@ -45,6 +46,7 @@ export function prepareJob(
   input: unknown,
   options: EnqueueOptions = {},
   derivedId?: string,
+  now?: number,
 ): PreparedJob {
   checkSize(input, "input", maxInputBytes, "write it to a file and pass the file's path");
   if (options.id !== undefined) checkId(options.id);
@@ -54,7 +56,7 @@ export function prepareJob(
     throw deafToSoftLimit(options.softTimeLimit);
   const { queue = target.queue, attempts = target.retry.attempts } = options;
   const opts: PreparedJob["opts"] = {
-    ...readJobOptions(target.name, options),
+    ...readJobOptions(target.name, options, now),
     jobId: derivedId ?? options.id ?? randomUUID(),
     attempts,
     // The worker computes the delay from the call's or the task's policy: see backoffStrategy in the consumer.
@@ -63,9 +65,10 @@ export function prepareJob(
   const job: PreparedJob = {
     queue,
     name: target.name,
-    data: encodeCall(input, readCallMeta(options)),
+    data: encodeCall(input, readCallMeta(options, now)),
     opts,
   };
+  if (now !== undefined) opts.timestamp = now;
   if (options.idempotencyKey !== undefined) job.idempotency = readIdempotency(options.idempotencyKey, input);
   if (options.confirm === "disk" || options.confirm === "replica") job.confirm = options.confirm;
   if (options.id !== undefined || derivedId !== undefined) job.chosenId = true;

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import * as z from "zod";
 import { parseJson } from "../core/json.ts";
 import type { Broker } from "./broker.ts";
+import { createRedisClock, type RedisClock } from "./redis-clock.ts";
 
 /** How often a worker writes its beat, in milliseconds. */
 export const beatInterval = 2000;
@@ -58,7 +59,7 @@ export interface Registration {
   readonly instance: string;
   /** The name it has there; another than it wished for while a live worker has that. */
   readonly name: string;
-  /** Milliseconds by which Redis' clock is ahead of this machine's, as of the last beat. */
+  /** Milliseconds by which Redis' clock is ahead of this machine's. */
   readonly clockOffset: number;
   /** @returns whether its name had to change */
   beat(beat: WorkerBeat): Promise<boolean>;
@@ -70,14 +71,18 @@ export interface Registration {
  * A name is one live worker's: a second one gets `-2` and so on behind it. Whose process is gone from this very machine
  * needs no ten seconds to count as dead, so a worker that is started again keeps its name.
  */
-export function createRegistration(broker: Broker, wanted: string): Registration {
+export function createRegistration(
+  broker: Broker,
+  wanted: string,
+  clock: RedisClock = createRedisClock(),
+): Registration {
   const { redis, keys } = broker;
   const instance = randomUUID();
   let name = wanted;
-  let clockOffset = 0;
   let registered = false;
 
   async function write(candidate: string, beat: WorkerBeat, replaces: string): Promise<boolean> {
+    const asked = performance.now();
     const now = await redis.lovageBeat(
       keys.workers,
       candidate,
@@ -86,7 +91,7 @@ export function createRegistration(broker: Broker, wanted: string): Registration
       silentAfter,
       JSON.stringify(beat),
     );
-    if (now > 0) clockOffset = now - Date.now();
+    if (now > 0) clock.hear(now, asked, performance.now());
     return now > 0;
   }
 
@@ -106,7 +111,7 @@ export function createRegistration(broker: Broker, wanted: string): Registration
       return name;
     },
     get clockOffset() {
-      return clockOffset;
+      return clock.offset();
     },
     async beat(beat) {
       // A worker that slept too long may find its name taken, and must not take it back.

@@ -15,7 +15,7 @@ import {
 const page = 500;
 
 /** Milliseconds since 1970 by Redis' clock: the only one that all schedulers share. */
-export async function redisNow({ redis }: Broker): Promise<number> {
+export async function redisNow({ redis }: Pick<Broker, "redis">): Promise<number> {
   const [seconds, microseconds] = await redis.time();
   return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
 }

@@ -6,6 +6,7 @@ import type { CallOptions, RayClientOptions } from "./options.ts";
 import { createPackages, type Packages } from "./packages.ts";
 import { DeleteWire, JobWire, StopWire, VersionWire } from "./shapes.ts";
 import { type Submission, type SubmitRequest, submit } from "./submit.ts";
+import { isSupervised } from "./supervision.ts";
 import { type LogPiece, type TailOptions, tail } from "./tail.ts";
 import { createTransport } from "./transport.ts";
 import { type WaitOptions, waitForEnd } from "./wait.ts";
@@ -26,6 +27,8 @@ export interface RayClient {
   submit(request: SubmitRequest, options?: CallOptions): Promise<Submission>;
   /** @throws RayError `RAY_NOT_FOUND` */
   get(id: string, options?: CallOptions): Promise<RayJob>;
+  /** Whether the program's supervisor lives: of a FAILED one it tells that Ray is wrong, and the program goes on. */
+  isSupervised(id: string, options?: CallOptions): Promise<boolean>;
   /** All Ray jobs; Ray never drops any, and neither pages nor filters: not for polling. */
   list(options?: CallOptions): Promise<RayJob[]>;
   /** Asks for the end. A PENDING one answers true and goes on: repeat it until the Ray job is terminal. */
@@ -69,6 +72,7 @@ export function createRayClient(options: RayClientOptions): RayClient {
     },
     submit: (request, call) => submit(transport, request, call),
     get,
+    isSupervised: (id, call) => isSupervised(transport, id, call),
     async list(call) {
       // Without its last slash Ray answers 404.
       const wire = await transport.ask(z.array(JobWire), { method: "GET", path: "/api/jobs/" }, call);

@@ -4,6 +4,7 @@ import type { RayHost } from "./host.ts";
 import { patienceOf, type RayParts, withId } from "./parts.ts";
 import { type Patience, pauseUnlessAborted, withPatience } from "./patience.ts";
 import { parseRecord, type RayRecord, writeRecord } from "./record.ts";
+import { isDoubtful } from "./verdict.ts";
 
 /** How long an aborted job itself repeats the stop of its Ray job, in milliseconds. */
 const stopPatience = 15_000;
@@ -58,9 +59,10 @@ export async function stopOnce(
   signal?: AbortSignal,
 ): Promise<RayJobStatus | undefined> {
   try {
-    const { status } = await client.get(submissionId, { signal });
-    if (!isTerminal(status)) await client.stop(submissionId, { signal });
-    return status;
+    const rayJob = await client.get(submissionId, { signal });
+    // The stop reaches the supervisor, where there is one, whatever Ray calls the Ray job.
+    if (!isTerminal(rayJob.status) || isDoubtful(rayJob)) await client.stop(submissionId, { signal });
+    return rayJob.status;
   } catch (error) {
     if (error instanceof RayError && error.code === "RAY_NOT_FOUND") return undefined;
     throw error;

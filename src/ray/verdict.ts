@@ -31,6 +31,17 @@ function isSupervisorFault(rayJob: RayJob): boolean {
   return rayJob.errorType?.startsWith("JOB_SUPERVISOR_") === true;
 }
 
+/**
+ * Whether Ray may call FAILED what goes on: it says so when it lost sight of the supervisor, which an outage of the
+ * head's is enough for (ray-project/ray#65025). One that could not be started is no such case.
+ */
+export function isDoubtful({ status, errorType }: RayJob): boolean {
+  return (
+    status === "FAILED" &&
+    (errorType === "JOB_SUPERVISOR_ACTOR_DIED" || errorType === "JOB_SUPERVISOR_ACTOR_UNKNOWN_FAILURE")
+  );
+}
+
 function toError(rayJob: RayJob): LovageError {
   const id = rayJob.submissionId ?? rayJob.jobId ?? "unknown";
   const message = (rayJob.message ?? "").trim();

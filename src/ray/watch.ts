@@ -4,10 +4,11 @@ import type { RayDefinition } from "../task/definition.ts";
 import { find, refuseReplaced } from "./find.ts";
 import type { RayHost } from "./host.ts";
 import type { Mirror } from "./mirror.ts";
-import type { RayParts } from "./parts.ts";
-import { pauseUnlessAborted } from "./patience.ts";
+import { patienceOf, type RayParts } from "./parts.ts";
+import { pauseUnlessAborted, withPatience } from "./patience.ts";
 import { type RayRecord, writeRecord } from "./record.ts";
 import { stopRayJob } from "./stop.ts";
+import { isDoubtful } from "./verdict.ts";
 
 /**
  * A Ray job is looked at each time it has become older by three hundredths, so its end is noticed late by no more than
@@ -29,6 +30,7 @@ export async function watch(
 ): Promise<RayJob> {
   const begun = Date.now();
   let misses = 0;
+  let doubted = false;
   for (;;) {
     const rayJob = await find(parts, record.submissionId, host);
     if (rayJob === undefined) {
@@ -37,8 +39,15 @@ export async function watch(
       if (misses >= missesBeforeLost) throw await lost(record, host);
     } else {
       misses = 0;
-      if (isTerminal(rayJob.status)) return rayJob;
-      await noteRunning(rayJob, record, host);
+      const goesOn = await isFalselyFailed(parts, rayJob, mirror, host);
+      if (isTerminal(rayJob.status) && !goesOn) return rayJob;
+      if (goesOn && !doubted)
+        host.logger.warn(
+          { errorType: rayJob.errorType },
+          "Ray calls the Ray job failed, but its program goes on",
+        );
+      doubted = goesOn;
+      if (rayJob.status !== "PENDING") await noteRunning(record, host);
       const error = overdue(record, definition);
       if (error !== undefined) {
         // Kept first: whoever goes on after a hand-back in the middle of the stop comes to the same verdict.
@@ -62,8 +71,29 @@ async function lost(record: RayRecord, host: RayHost): Promise<LovageError> {
   return new LovageError("RAY_JOB_LOST", `the cluster no longer knows the Ray job ${record.submissionId}`);
 }
 
-async function noteRunning(rayJob: RayJob, record: RayRecord, host: RayHost): Promise<void> {
-  if (rayJob.status !== "RUNNING" || record.runningSince !== undefined) return;
+/** With the result in hand the Ray job is over; without it another attempt would run beside a program that goes on. */
+async function isFalselyFailed(
+  parts: RayParts,
+  rayJob: RayJob,
+  { result, failure }: Mirror,
+  host: RayHost,
+): Promise<boolean> {
+  const { submissionId } = rayJob;
+  if (!isDoubtful(rayJob) || submissionId === null || result !== undefined || failure !== undefined)
+    return false;
+  try {
+    return await withPatience(patienceOf(host, parts), (options) =>
+      parts.client.isSupervised(submissionId, options),
+    );
+  } catch (error) {
+    host.signal.throwIfAborted();
+    host.logger.warn({ err: error }, "whether the Ray job's program goes on could not be found out");
+    return false;
+  }
+}
+
+async function noteRunning(record: RayRecord, host: RayHost): Promise<void> {
+  if (record.runningSince !== undefined) return;
   await writeRecord(host, record, { runningSince: Date.now() });
   host.logger.info({ milliseconds: Date.now() - record.submittedAt }, "the Ray job runs");
 }

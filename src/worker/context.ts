@@ -28,6 +28,8 @@ export interface ContextParts {
   rayRuns: RayRuns;
   /** What the hooks do to each call that a task makes. */
   gate: EnqueueGate | undefined;
+  /** Milliseconds since 1970 by Redis' clock. */
+  now(): number;
 }
 
 /**
@@ -121,7 +123,8 @@ export class JobContext implements ChunkContext {
       const { broker, catalogue, gate } = this.#parts;
       const task = catalogue.get(name);
       validate(task.input, input, "INPUT_INVALID", `the input of ${name}`);
-      const prepared = keepTogether(broker.keys, prepareJob(task, input, options));
+      const asked = prepareJob(task, input, options, undefined, this.#parts.now());
+      const prepared = keepTogether(broker.keys, asked);
       const { headers } = this.#meta;
       await sendOutgoing([prepared], { headers, gate, add: () => addJobs(broker, [prepared]) });
       return prepared.opts.jobId;

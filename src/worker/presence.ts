@@ -5,6 +5,7 @@ import { listenForCancellations } from "../queue/cancellations.ts";
 import { answerRequests } from "../queue/control.ts";
 import type { HistoryRecorder } from "../queue/history-recorder.ts";
 import type { LimitOverrides } from "../queue/limit-overrides.ts";
+import type { RedisClock } from "../queue/redis-clock.ts";
 import { createRegistration, type WorkerBeat } from "../queue/registry.ts";
 import { createSubscriber } from "../queue/subscriber.ts";
 import { createHeartbeat } from "./heartbeat.ts";
@@ -16,6 +17,8 @@ export interface PresenceParts extends Omit<RemoteControlParts, "heartbeat" | "r
   queues: ServedQueues;
   history: HistoryRecorder;
   limits: LimitOverrides;
+  /** Told Redis' time with each beat. */
+  clock: RedisClock;
   /** The name it wishes for. */
   wantedName: string;
   logger: Logger;
@@ -39,7 +42,7 @@ export interface Presence {
 
 export function createPresence(parts: PresenceParts): Presence {
   const { broker, queues, limits, logger, onError } = parts;
-  const registration = createRegistration(broker, parts.wantedName);
+  const registration = createRegistration(broker, parts.wantedName, parts.clock);
   const heartbeat = createHeartbeat({ ...parts, registration });
   const subscriber = createSubscriber(broker);
   const handlers = createRemoteControl({

@@ -7,6 +7,7 @@ import type { ConsumerOptions } from "../queue/consumer.ts";
 import type { HeldJob } from "../queue/held-job.ts";
 import { createHistoryRecorder } from "../queue/history-recorder.ts";
 import { publishManifests } from "../queue/manifests.ts";
+import { createRedisClock } from "../queue/redis-clock.ts";
 import type { WorkerBeat } from "../queue/registry.ts";
 import { createSpreadConsumer } from "../queue/spread-consumer.ts";
 import type { RayRunner } from "../ray/runner.ts";
@@ -82,6 +83,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const onTrouble = createTroubleLog(logger, "trouble with Redis");
   const onHookFault = (hook: string, error: unknown) =>
     logger.error({ hook, err: error }, "a hook failed; the work goes on");
+  const clock = createRedisClock();
   const tally = createTally();
   const jobLog = createJobLog(logger);
   const rayJobs = createRayJobs(options, jobLog);
@@ -91,7 +93,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const pool = options.isolation && createIsolationPool(options.isolation);
   const runHooks = createRunHooks(hooks, { workerName, dependencies, onFault: onHookFault });
   const gate = createEnqueueGate(hooks, onHookFault);
-  const contextParts = { ...options, dependencies, workerName, rayRuns, gate };
+  const contextParts = { ...options, dependencies, workerName, rayRuns, gate, now: clock.now };
   const { overrides, desk } = createLimits({
     broker,
     lockDuration: options.lockDuration,
@@ -118,11 +120,13 @@ export function createWorker(options: WorkerOptions): Worker {
       const { job, worker, settings } = own;
       return pool.run({ task: task.name, input: call.input, job, worker, settings }, own, signals);
     },
-    runWorkflow: (attempt) => runWorkflow({ broker, catalogue, gate }, attempt, context(attempt)),
+    runWorkflow: (attempt) =>
+      runWorkflow({ broker, catalogue, gate, now: clock.now }, attempt, context(attempt)),
     callNext: (job, call, output) => continuations.succeeded(job, call.meta, output),
     isLimited: desk.isLimited,
     admit: desk.admit,
     started: observer?.started,
+    now: clock.now,
     rayJobAge: rayJobs.age,
     timeLimits: overrides.timeLimits,
     stopRayJob: rayJobs.stopRecorded,
@@ -152,6 +156,7 @@ export function createWorker(options: WorkerOptions): Worker {
       get workerName() {
         return presence.name;
       },
+      clock,
       lockDuration: options.lockDuration,
       retention: options.retention,
       retryPolicy: (task) => tasks.get(task)?.retry,
@@ -174,6 +179,7 @@ export function createWorker(options: WorkerOptions): Worker {
     tally,
     history,
     catalogue,
+    clock,
     limits: overrides,
     wantedName: options.name,
     version: options.version ?? "",

@@ -23,6 +23,8 @@ export interface WorkflowParts {
   catalogue: Catalogue;
   /** What the hooks do to each call. */
   gate: EnqueueGate | undefined;
+  /** Milliseconds since 1970 by Redis' clock, by which the calls' delays end. */
+  now(): number;
 }
 
 /** A call that the function makes, before its place is known to Redis. */
@@ -50,10 +52,10 @@ async function runUntilParked(
   record: WorkflowRecord,
 ): Promise<unknown> {
   for (;;) {
-    const { history = firstHistory(), outcomes } = await record.load();
+    const { history = firstHistory(parts.now()), outcomes } = await record.load();
     const host: WorkflowRunHost<MadeCall> = {
       signal: signals.end,
-      now: Date.now,
+      now: parts.now,
       save: (next) => record.save(next),
       saveStep: (place, outcome) => record.saveStep(place, outcome),
       async add(calls, added) {
@@ -75,8 +77,8 @@ async function runUntilParked(
   }
 }
 
-function firstHistory(): History {
-  return { calls: [], batches: [], startedAt: Date.now(), added: 0 };
+function firstHistory(startedAt: number): History {
+  return { calls: [], batches: [], startedAt, added: 0 };
 }
 
 /** Nothing is pending, so every call should have an outcome; a job that somebody removed by hand has none. */
@@ -93,7 +95,8 @@ function keeping(record: WorkflowRecord): WorkflowRecord {
       try {
         return await act(...args);
       } catch (error) {
-        if (error instanceof LovageError) throw error;
+        // A Redis that is full has room again one day, and what the workflow did so far is kept.
+        if (error instanceof LovageError && error.code !== "REDIS_FULL") throw error;
         throw new LovageError("LOCK_LOST", "the workflow's record could not be kept", { cause: error });
       }
     };
@@ -119,10 +122,12 @@ function hostOf(parts: WorkflowParts, job: HeldJob): WorkflowHost<MadeCall> {
         input,
         options,
         callId(parts.broker.keys, job.id, place),
+        parts.now(),
       ),
     sleep: (place, delay) => {
       const target: Target = { name: sleepName, queue: job.queue, retry: { attempts: 1 } };
-      return async () => prepareJob(target, {}, { delay }, callId(parts.broker.keys, job.id, place));
+      return async () =>
+        prepareJob(target, {}, { delay }, callId(parts.broker.keys, job.id, place), parts.now());
     },
     async pause(milliseconds, signal) {
       // An abort ends the whole run; the step need not.
@@ -133,7 +138,7 @@ function hostOf(parts: WorkflowParts, job: HeldJob): WorkflowHost<MadeCall> {
 
 /** Where a task's jobs go: as this worker knows it, else as another published it. */
 async function findTarget(
-  { broker, catalogue }: Omit<WorkflowParts, "gate">,
+  { broker, catalogue }: Pick<WorkflowParts, "broker" | "catalogue">,
   name: string,
   input: unknown,
 ): Promise<Target> {

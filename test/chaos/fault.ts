@@ -2,7 +2,7 @@ import type { Books } from "./books.ts";
 import type { Random } from "./random.ts";
 
 /** What a round may need of the machine. */
-export type Need = "root" | "docker" | "ray" | "python";
+export type Need = "root" | "docker" | "lab" | "ray" | "python";
 
 /** One way in which the world goes wrong while jobs come and go. */
 export interface Fault {
@@ -17,6 +17,8 @@ export interface Fault {
   /** Minutes after which a round that has not ended counts as hanging. Default 10. */
   patience?: number;
   run(round: Round): Promise<Books>;
+  /** Ends what all rounds shared, after the last fault. Several faults may share one. */
+  end?: () => Promise<void>;
 }
 
 /** One run of a fault. */

@@ -18,11 +18,23 @@ export interface Machine {
 
 const venv = fileURLToPath(new URL("../../.venv/bin/", import.meta.url));
 
+const labPrograms = ["debootstrap", "dockerd", "docker-compose", "iptables", "rsync", "sshd"];
+
+function isThere(program: string): boolean {
+  return ["/usr/local/bin", "/usr/bin", "/usr/sbin", "/sbin"].some((folder) =>
+    existsSync(`${folder}/${program}`),
+  );
+}
+
 const needs: Record<Need, { what: string; met: () => boolean }> = {
   root: { what: "it needs root", met: () => process.getuid?.() === 0 },
   docker: {
     what: "it needs Docker",
     met: () => spawnSync("docker", ["info"], { timeout: 10_000 }).status === 0,
+  },
+  lab: {
+    what: "it needs root, and the packages that test/deploy/lab/install-packages.sh installs",
+    met: () => process.getuid?.() === 0 && labPrograms.every(isThere),
   },
   ray: { what: "it needs Ray in .venv", met: () => existsSync(`${venv}ray`) },
   python: { what: "it needs Python in .venv", met: () => existsSync(`${venv}python`) },

@@ -1,6 +1,7 @@
-import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { copyFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import type { Round } from "./fault.ts";
 import type { OwnRedis } from "./world.ts";
 
@@ -10,7 +11,7 @@ export interface Disk {
   readonly how: "kill -9" | "power cut";
   /** Ends Redis as the fault does, and brings back what its disk had by then. */
   cut(redis: OwnRedis): Promise<void>;
-  remove(): void;
+  remove(): Promise<void>;
 }
 
 /**
@@ -18,13 +19,14 @@ export interface Disk {
  * then, and nothing of what still lay in the kernel's memory; a mere kill would leave that. It needs root and loop
  * devices; without them Redis is killed.
  */
-export function openDisk(round: Round): Disk {
+export async function openDisk(round: Round): Promise<Disk> {
   const dir = join(round.folder, "disk");
-  mkdirSync(dir);
+  await mkdir(dir);
   const images = [0, 1].map((index) => join(round.folder, `disk-${index}.img`));
   let present = 0;
   const image = () => images[present] ?? "";
-  const real = process.getuid?.() === 0 && make(image()) && run("mount", "-o", "loop", image(), dir);
+  const root = process.getuid?.() === 0;
+  const real = root && (await make(image())) && (await run("mount", "-o", "loop", image(), dir));
   return {
     dir,
     how: real ? "power cut" : "kill -9",
@@ -33,26 +35,31 @@ export function openDisk(round: Round): Disk {
       redis.pause();
       const before = image();
       present = 1 - present;
-      copyFileSync(before, image());
+      await copyFile(before, image());
       await redis.kill();
       // Unmounting writes back what the cut must not have had: into the file that is left behind.
-      must("umount", dir);
-      must("mount", "-o", "loop", image(), dir);
+      await must("umount", dir);
+      await must("mount", "-o", "loop", image(), dir);
     },
-    remove() {
-      if (real) run("umount", dir);
+    async remove() {
+      if (real) await run("umount", dir);
     },
   };
 }
 
-function make(image: string): boolean {
-  return run("truncate", "-s", "128M", image) && run("mkfs.ext4", "-q", image);
+async function make(image: string): Promise<boolean> {
+  return (await run("truncate", "-s", "64M", image)) && (await run("mkfs.ext4", "-q", image));
 }
 
-function run(command: string, ...args: string[]): boolean {
-  return spawnSync(command, args, { env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" } }).status === 0;
+const start = promisify(execFile);
+
+async function run(command: string, ...args: string[]): Promise<boolean> {
+  return must(command, ...args).then(
+    () => true,
+    () => false,
+  );
 }
 
-function must(command: string, ...args: string[]): void {
-  if (!run(command, ...args)) throw new Error(`${command} ${args.join(" ")} failed`);
+async function must(command: string, ...args: string[]): Promise<void> {
+  await start(command, args, { env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" } });
 }

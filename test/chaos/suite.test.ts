@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { readArguments } from "./arguments.ts";
@@ -67,6 +67,18 @@ test("a round that loses, throws or does not balance fails, says how it is repea
   expect(failed(document)).toBe(true);
 });
 
+test("a fault of the long form alone is left out of the short one, with the reason; what is shared is ended once", async () => {
+  let ends = 0;
+  const end = async () => {
+    ends += 1;
+  };
+  const fault = { ...scripted("slow", async () => ({})), rounds: { quick: 0, long: 1 }, end };
+  const { reports, document } = await suite([fault, { ...fault, name: "slower" }], { quick: true });
+  expect(reports).toMatchObject([{ skipped: "it is part of the long form only", passed: false }, {}]);
+  expect(failed(document)).toBe(false);
+  expect(ends).toBe(1);
+});
+
 test("the repeated round has the draws of the failed one", async () => {
   const draws: number[] = [];
   const fault = scripted("draws", async ({ random }) => {
@@ -110,8 +122,13 @@ test("the faults have names of their own", () => {
   expect(new Set(names).size).toBe(names.length);
   for (const name of names) {
     expect(name).toMatch(/^[a-z]+(-[a-z0-9]+)*$/);
-    expect(existsSync(new URL(`faults/${name}.ts`, import.meta.url)), name).toBe(true);
   }
+});
+
+test("the page on reliability says of each fault what it does", () => {
+  const page = readFileSync(new URL("../../docs/reliability.md", import.meta.url), "utf8");
+  const named = [...page.matchAll(/^\| `([a-z0-9-]+)`: /gm)].map(([, name]) => name);
+  expect(named.toSorted()).toEqual(faults.map(({ name }) => name).toSorted());
 });
 
 test("with --json one document is all that is printed on standard output", async () => {

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describeError } from "../../src/core/errors.ts";
 import { addBooks, type Books, faultsOf, noBooks } from "./books.ts";
 import type { Fault } from "./fault.ts";
@@ -35,9 +36,13 @@ export interface SuiteOptions {
 /** Runs the faults one after another, and does not stop at a failed one. */
 export async function runSuite(options: SuiteOptions): Promise<FaultReport[]> {
   const reports: FaultReport[] = [];
-  for (const fault of options.faults) {
-    if (options.signal.aborted) break;
-    reports.push(await runFault(fault, options));
+  try {
+    for (const fault of options.faults) {
+      if (options.signal.aborted) break;
+      reports.push(await runFault(fault, options));
+    }
+  } finally {
+    for (const end of new Set(options.faults.map((fault) => fault.end))) await end?.();
   }
   return reports;
 }
@@ -45,12 +50,15 @@ export async function runSuite(options: SuiteOptions): Promise<FaultReport[]> {
 async function runFault(fault: Fault, options: SuiteOptions): Promise<FaultReport> {
   const { name, title, promise } = fault;
   const report = { fault: name, title, promise, rounds: 0, ...noBooks, seconds: 0, notes: {}, passed: true };
-  const lacking = (fault.needs ?? []).map((need) => options.machine.lacks(need)).find(Boolean);
+  const rounds = options.rounds ?? fault.rounds[options.quick ? "quick" : "long"];
+  const lacking =
+    rounds === 0
+      ? "it is part of the long form only"
+      : (fault.needs ?? []).map((need) => options.machine.lacks(need)).find(Boolean);
   if (lacking !== undefined) {
     options.say(`${name}: left out, ${lacking}`);
     return { ...report, passed: false, skipped: lacking };
   }
-  const rounds = options.rounds ?? fault.rounds[options.quick ? "quick" : "long"];
   const begun = performance.now();
   let books: Books = noBooks;
   for (let number = 1; number <= rounds && !options.signal.aborted; number += 1) {
@@ -67,6 +75,9 @@ async function runFault(fault: Fault, options: SuiteOptions): Promise<FaultRepor
   return { ...report, ...books, notes: books.notes ?? {}, seconds };
 }
 
+/** How long a round that was told to end may take for that, in milliseconds. */
+const putAway = 30_000;
+
 async function runRound(
   fault: Fault,
   number: number,
@@ -81,8 +92,9 @@ async function runRound(
     hangs.reject(signal.aborted ? new Error("ended by Ctrl-C") : tooLong.reason),
   );
   say(`${fault.name}, round ${number} …`);
+  let running: Promise<Books> | undefined;
   try {
-    const running = fault.run({
+    running = fault.run({
       number,
       promise: fault.promise,
       random: createRandom(seedOf(seed, number)),
@@ -97,6 +109,8 @@ async function runRound(
     const what = describeError(error);
     return { found: { ...noBooks, notes: { error: what } }, wrong: [what] };
   } finally {
+    // One that was told to end has processes and disks to put away.
+    await Promise.race([running?.catch(() => {}), sleep(putAway, undefined, { ref: false })]);
     rmSync(folder, { recursive: true, force: true });
   }
 }

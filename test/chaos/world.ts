@@ -11,7 +11,7 @@ import { type Accounts, balance } from "./accounts.ts";
 import type { Round } from "./fault.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
 import { catalogue, type LedgerTasks, ledgerSocket } from "./ledger-catalogue.ts";
-import { type Load, type LoadOptions, startLoad } from "./load.ts";
+import { type Load, type LoadOptions, type PlannedCall, startLoad } from "./load.ts";
 import { type ChaosWorker, startWorker } from "./worker.ts";
 
 export type OwnRedis = Awaited<ReturnType<typeof startOwnRedis>>;
@@ -113,31 +113,31 @@ export async function openWorldAt(round: Round, place: Place): Promise<Omit<Chao
 
   const living = () =>
     workers.filter(({ process: { exitCode, signalCode } }) => (exitCode ?? signalCode) === null);
-  const pending = async () => {
-    const ids = loads.flatMap(({ calls }) => calls.map(({ id }) => id));
-    const jobs = ids.map((id) => ({ queue: "default", id }));
+  /** Of the calls that were open at the last look, those whose job has not ended. */
+  async function stillOpen(calls: readonly PlannedCall[]): Promise<PlannedCall[]> {
+    const jobs = calls.map(({ id }) => ({ queue: "default", id }));
     const found = await askOfEach(broker, jobs, (pipeline, key) => pipeline.hmget(key, "name", "finishedOn"));
-    return found.filter(([, fields]) => {
-      const [name, finishedOn] = (fields ?? []) as (string | null)[];
+    return calls.filter((_call, index) => {
+      const [name, finishedOn] = (found[index]?.[1] ?? []) as (string | null)[];
       return name !== null && finishedOn === null;
-    }).length;
-  };
+    });
+  }
 
   /** A slow machine takes its time; only where nothing moves any more is there nothing to wait for. */
   async function untilEnded(patience: number): Promise<void> {
-    let left = await pending();
+    let open = await stillOpen(loads.flatMap(({ calls }) => calls));
     let moved = performance.now();
     let told = moved;
-    while (left > 0 && performance.now() - moved < patience) {
+    while (open.length > 0 && performance.now() - moved < patience) {
       await sleep(200, undefined, { signal: round.signal });
-      const now = await pending();
-      if (now !== left) moved = performance.now();
-      left = now;
+      const now = await stillOpen(open);
+      if (now.length < open.length) moved = performance.now();
+      open = now;
       if (performance.now() - told < talk) continue;
       told = performance.now();
-      round.say(`${left} jobs have not ended yet`);
+      round.say(`${open.length} jobs have not ended yet`);
     }
-    if (left > 0) round.say(`${left} jobs have not ended, and nothing has moved for ${patience} ms`);
+    if (open.length > 0) round.say(`${open.length} jobs have not ended, nothing moved for ${patience} ms`);
   }
 
   return {

@@ -4,6 +4,7 @@ import type { Broker } from "../../src/queue/broker.ts";
 import { cancelJob } from "../../src/queue/cancellation.ts";
 import { createConsumer } from "../../src/queue/consumer.ts";
 import { addJobs, prepareJob } from "../../src/queue/producer.ts";
+import { createRedisClock } from "../../src/queue/redis-clock.ts";
 import { createWorld, eventually, type World } from "../support/world.ts";
 
 let world: World;
@@ -67,6 +68,7 @@ test("a job that is cancelled while its next attempt is put aside does not wait 
     queue: "default",
     concurrency: 1,
     workerName: "test",
+    clock: createRedisClock(),
     lockDuration: 5000,
     retention: {
       result: { age: 60_000, count: 10 },

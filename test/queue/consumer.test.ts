@@ -5,6 +5,7 @@ import { listenForCancellations } from "../../src/queue/cancellations.ts";
 import { type Consumer, type ConsumerOptions, createConsumer } from "../../src/queue/consumer.ts";
 import type { HeldJob } from "../../src/queue/held-job.ts";
 import { addJobs, prepareJob } from "../../src/queue/producer.ts";
+import { createRedisClock } from "../../src/queue/redis-clock.ts";
 import { createSubscriber } from "../../src/queue/subscriber.ts";
 import { eventually } from "../support/world.ts";
 
@@ -31,6 +32,7 @@ function consumer(
     queue: "default",
     concurrency: 8,
     workerName: "test",
+    clock: createRedisClock(),
     lockDuration: 5000,
     retention: {
       result: { age: 60_000, count: 10_000 },
@@ -114,6 +116,16 @@ test("a job whose lock was lost is not run twice at once by the process that sti
   expect(most).toBe(1);
   ends.shift()?.();
   await one.drain();
+});
+
+test("who no longer holds a job takes none of its starts back: no two begins would have one number", async () => {
+  const [job, lock] = [broker.keys.job("default", "held"), broker.keys.lock("default", "held")];
+  await broker.redis.hset(job, { ats: "2" });
+  await broker.redis.set(lock, "the next one's");
+  await broker.redis.lovageUnstart(job, lock, "mine");
+  expect(await broker.redis.hget(job, "ats")).toBe("2");
+  await broker.redis.lovageUnstart(job, lock, "the next one's");
+  expect(await broker.redis.hget(job, "ats")).toBe("1");
 });
 
 test("a job that is given up because its workers died is told of, with its record", async () => {

@@ -5,6 +5,7 @@ import type { Consumer } from "../../src/queue/consumer.ts";
 import { depthOf, readDepths, readPartDepths } from "../../src/queue/depths.ts";
 import type { HeldJob } from "../../src/queue/held-job.ts";
 import { addJobs, prepareJob } from "../../src/queue/producer.ts";
+import { createRedisClock } from "../../src/queue/redis-clock.ts";
 import { createSpreadConsumer } from "../../src/queue/spread-consumer.ts";
 import { eventually } from "../support/world.ts";
 
@@ -35,6 +36,7 @@ describe.each(["one Redis", "a cluster"])("in %s", (where) => {
     const consumer = createSpreadConsumer(broker.shards, {
       queue: "default",
       concurrency,
+      clock: createRedisClock(),
       workerName: "test",
       lockDuration: 5000,
       retention: { result: kept, failure: kept, logLines: 1 },

@@ -130,3 +130,41 @@ test("a zip that could not be made is made anew for the next Ray job", async () 
   await expect(programs.ensure("x.py", signal)).rejects.toThrow("EMFILE");
   expect(await programs.ensure("x.py", signal)).toBe("gcs://p.zip");
 });
+
+test("what Ray calls failed while its program goes on is waited for, and its result counts", async () => {
+  const { cluster, run } = createRun();
+  const running = run();
+  const job = await eventually("it runs", () => [...cluster.jobs.values()][0]);
+  const doubtful = { status: "FAILED", errorType: "JOB_SUPERVISOR_ACTOR_UNKNOWN_FAILURE" } as const;
+  Object.assign(job, { ...doubtful, supervised: true });
+  const looks = () => cluster.calls.filter((call) => call === "supervised").length;
+  await eventually("it is looked after", () => looks() > 2);
+  job.log = '::lovage:: {"type":"result","value":{"late":true}}\n';
+  job.supervised = false;
+  expect(await running).toEqual({ late: true });
+  expect(cluster.calls.filter((call) => call === "submit")).toHaveLength(1);
+});
+
+test("what Ray calls failed and nobody looks after has failed", async () => {
+  const { cluster, run } = createRun();
+  const running = run();
+  const job = await eventually("it runs", () => [...cluster.jobs.values()][0]);
+  Object.assign(job, { status: "FAILED", errorType: "JOB_SUPERVISOR_ACTOR_DIED" });
+  await expect(running).rejects.toMatchObject({ code: "RAY_SUPERVISOR_FAILED" });
+});
+
+test("a program that goes on though Ray calls it failed is stopped when its time is over, or its job cancelled", async () => {
+  for (const reason of ["RAY_RUN_TIMEOUT", "JOB_CANCELLED"]) {
+    const { cluster, run, host } = createRun();
+    const running = run(reason === "RAY_RUN_TIMEOUT" ? { deadlines: { start: 60_000, run: 500 } } : {});
+    const ended = expect(running).rejects.toMatchObject({ code: reason });
+    const job = await eventually("it runs", () => [...cluster.jobs.values()][0]);
+    const doubtful = { status: "FAILED", errorType: "JOB_SUPERVISOR_ACTOR_DIED" } as const;
+    Object.assign(job, { ...doubtful, supervised: true });
+    await eventually("it is looked after", () => cluster.calls.includes("supervised"));
+    if (reason === "JOB_CANCELLED") host.abort.abort(cancelled);
+    await ended;
+    expect(cluster.calls).toContain("stop");
+    expect(job.supervised).toBe(false);
+  }
+});

@@ -5,8 +5,8 @@ import { type RayClient, RayError, type RayJob, type RayJobStatus } from "../../
 export interface ScriptedCluster {
   readonly client: RayClient;
   /** The Ray jobs it knows, by submission id. */
-  readonly jobs: Map<string, { status: RayJobStatus; log: string }>;
-  /** What was asked of it, in order: "submit", "get", "stop", "upload", "version". */
+  readonly jobs: Map<string, { status: RayJobStatus; log: string; errorType?: string; supervised?: boolean }>;
+  /** What was asked of it, in order: "submit", "get", "stop", "supervised", "upload", "version". */
   readonly calls: string[];
   session: string;
   /** Called before each call is answered; may throw the fault, or wait. */
@@ -44,11 +44,16 @@ export function createScriptedCluster(): ScriptedCluster {
     },
     async get(id, options) {
       await asked("get", options?.signal);
-      return { submissionId: id, status: known(id).status, message: null, driverNodeId: null } as RayJob;
+      const { status, errorType = null } = known(id);
+      return { submissionId: id, status, errorType, message: null, driverNodeId: null } as RayJob;
+    },
+    async isSupervised(id, options) {
+      await asked("supervised", options?.signal);
+      return known(id).supervised === true;
     },
     async stop(id, options) {
       await asked("stop", options?.signal);
-      known(id).status = "STOPPED";
+      Object.assign(known(id), { status: "STOPPED", supervised: false });
       return { stopped: true };
     },
     logs: async (id) => known(id).log,

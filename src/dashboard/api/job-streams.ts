@@ -3,9 +3,10 @@ import type { JobHandle } from "../../client/index.ts";
 import type { Progress } from "../../core/progress.ts";
 import { isEnded, type JobState } from "../../core/states.ts";
 import type { Broker } from "../../queue/broker.ts";
-import { decodeCursor } from "../../queue/event-cursor.ts";
+import { decodeCursor, presentCursor } from "../../queue/event-cursor.ts";
 import type { LiveEvent } from "../../queue/live-event.ts";
 import { readLog } from "../../queue/log.ts";
+import { queueNames } from "../../task/queue-names.ts";
 import type { DashboardParts } from "../parts.ts";
 import { given, type Handlers } from "./operation-types.ts";
 
@@ -29,10 +30,13 @@ export function jobStreamHandlers({
     },
     async followJob({ params: { id }, query: { queue, since }, headers }) {
       const job = await client.get(id, given({ queue }));
-      return withCursors(job.events(given({ since: sinceOf(headers) ?? checked(since) })));
+      const begin = sinceOf(headers) ?? checked(since);
+      const present = begin ?? (await presentCursor(broker, [job.queue]));
+      return withCursors(present, job.events(given({ since: begin })));
     },
     async followEvents({ query: { queues, since }, headers }) {
-      return withCursors(client.events(given({ queues, since: sinceOf(headers) ?? checked(since) })));
+      const begin = sinceOf(headers) ?? checked(since) ?? (await presentCursor(broker, queues ?? queueNames));
+      return withCursors(begin, client.events(given({ queues, since: begin })));
     },
   };
 }
@@ -48,15 +52,25 @@ function checked(cursor: string | undefined): string | undefined {
   return cursor;
 }
 
-function withCursors(events: AsyncIterableIterator<LiveEvent>) {
-  return mapped(events, (event) => ({ id: event.cursor, data: event }));
+/** The first is told alone and at once: who is cut off before anything happened would not know where to go on. */
+function withCursors(begin: string, events: AsyncIterableIterator<LiveEvent>) {
+  return mapped(begin, events, (event) => ({ id: event.cursor, data: event }));
 }
 
 /** Can be ended while it waits, which an async generator cannot. */
-function mapped<T, U>(source: AsyncIterableIterator<T>, map: (value: T) => U): AsyncIterable<U> {
+function mapped<T, U>(
+  begin: string,
+  source: AsyncIterableIterator<T>,
+  map: (value: T) => U,
+): AsyncIterable<{ id: string } | U> {
+  let begun = false;
   return {
     [Symbol.asyncIterator]: () => ({
       async next() {
+        if (!begun) {
+          begun = true;
+          return { done: false, value: { id: begin } };
+        }
         const next = await source.next();
         return next.done === true ? next : { done: false, value: map(next.value) };
       },

@@ -129,6 +129,7 @@ function badAnswers({ scope, params, query, headers, body, errors = [], stream }
     [406, "NOT_ACCEPTABLE"],
     [500, "UNEXPECTED"],
     [503, "REDIS_UNAVAILABLE"],
+    [503, "REDIS_FULL"],
     ...errors.map((code): [number, ErrorCode] => [statusOf({ code }), code]),
   ];
   codes.push([400, "INPUT_INVALID"]);

@@ -44,16 +44,24 @@ export interface StreamEvent {
   event?: string;
   /** From which a caller goes on that was cut off. */
   id?: string;
-  data: unknown;
+  /** Absent where only the id is told. */
+  data?: unknown;
 }
 
-type Streamed<Events> = {
-  [Name in keyof Events]: {
-    event?: Name extends "message" ? undefined : Name;
-    id?: string;
-    data: Sent<Read<Events[Name]>>;
-  };
-}[keyof Events];
+/** Where a caller goes on, told alone. */
+interface Position {
+  id: string;
+}
+
+type Streamed<Events> =
+  | Position
+  | {
+      [Name in keyof Events]: {
+        event?: Name extends "message" ? undefined : Name;
+        id?: string;
+        data: Sent<Read<Events[Name]>>;
+      };
+    }[keyof Events];
 
 type Answered<O> = O extends { readonly stream: infer Events }
   ? AsyncIterable<Streamed<Events>>

@@ -88,7 +88,7 @@ function encoded(
     [Symbol.asyncIterator]: () => ({
       async next() {
         const next = await inner.next();
-        if (next.done === true) return next;
+        if (next.done === true || next.value.data === undefined) return next;
         const shape = shapes[next.value.event ?? "message"] ?? z.unknown();
         return { done: false, value: { ...next.value, data: z.encode(shape, next.value.data) } };
       },

@@ -79,7 +79,7 @@ function toText({ event, id, data }: StreamEvent): string {
   const lines = [
     ...(event === undefined ? [] : [`event: ${event}`]),
     ...(id === undefined ? [] : [`id: ${id}`]),
-    `data: ${JSON.stringify(data)}`,
+    ...(data === undefined ? [] : [`data: ${JSON.stringify(data)}`]),
   ];
   return `${lines.join("\n")}\n\n`;
 }

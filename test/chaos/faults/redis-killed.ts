@@ -29,9 +29,9 @@ export const redisKilledConfirmed: Fault = {
 
 async function killRedis(round: Round, confirm: "disk" | undefined): Promise<Books> {
   const { random, quick } = round;
-  const disk = openDisk(round);
-  const world = await openWorld(round, { redis: { dir: disk.dir } }).catch((error) => {
-    disk.remove();
+  const disk = await openDisk(round);
+  const world = await openWorld(round, { redis: { dir: disk.dir } }).catch(async (error) => {
+    await disk.remove();
     throw error;
   });
   try {
@@ -63,6 +63,6 @@ async function killRedis(round: Round, confirm: "disk" | undefined): Promise<Boo
     };
   } finally {
     await world.close();
-    disk.remove();
+    await disk.remove();
   }
 }

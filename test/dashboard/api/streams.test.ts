@@ -62,6 +62,31 @@ test("a job's events end with its end, and go on after a cut without a gap", asy
   expect(types(await (await openStream(api, `/jobs/${id}/events`)).rest())).toEqual(["completed"]);
 });
 
+test("who is cut off before anything happened goes on from there all the same", async () => {
+  const scheduled = await enqueue({}, { delay: "1h" });
+  for (const path of ["/events?queues=default", `/jobs/${scheduled}/events`]) {
+    const gone = new AbortController();
+    const answer = await api.fetch(path, { signal: gone.signal });
+    const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
+    let text = "";
+    while (!/\nid: \S+\n\n/.test(text)) text += new TextDecoder().decode((await reader.read()).value);
+    gone.abort();
+    // While nobody follows, a job is made and done; the other way round, the one that waits is dropped by a worker.
+    const id = path.startsWith("/jobs") ? scheduled : await enqueue({});
+    if (id === scheduled) await api.post(`/jobs/${id}/cancel`, {});
+    await api.get(`/jobs/${id}/result?timeout=30s`);
+    const position = /\nid: (\S+)\n/.exec(text)?.[1] ?? "";
+    const again = await openStream(api, path, { "last-event-id": position });
+    const told: string[] = [];
+    for (let event = await again.next(); event !== undefined; event = await again.next()) {
+      if (event.data.id === id) told.push(event.data.type);
+      if (/^(completed|cancelled)$/.test(told.at(-1) ?? "")) break;
+    }
+    await again.cut();
+    expect(told).toContain("active");
+  }
+});
+
 test("a job's progress begins with the present one and ends with the state", async () => {
   const id = await enqueue({ seconds: 1 });
   await eventually("it has got on", async () => (await api.get(`/jobs/${id}`)).body.progress !== undefined);
