@@ -188,13 +188,15 @@ async function makeJobs(
   return places;
 }
 
+/** How ioredis says it; the later ones of a cluster, none of whose nodes answers for the keys. */
+const lost =
+  /^(?:Connection is closed|Stream isn't writeable|Too many Cluster redirections|Cluster isn't ready|None of startup nodes|Failed to refresh slots)/;
+
 /** The connection went away under a command, or just before it. */
 function isLostConnection(error: unknown): boolean {
   return (
     error instanceof Error &&
-    (error.name === "MaxRetriesPerRequestError" ||
-      error.name === "AbortError" ||
-      /^Connection is closed|^Stream isn't writeable/.test(error.message))
+    (error.name === "MaxRetriesPerRequestError" || error.name === "AbortError" || lost.test(error.message))
   );
 }
 
