@@ -1,38 +1,53 @@
 import { parseArgs } from "node:util";
 
-/** Whole numbers by option name: what each is normally, and with `--quick`. */
-type Counts = Record<string, { normal: number; quick: number }>;
-
-export interface BenchArguments<C extends Counts> {
+/** What the command line of the suite asks for. */
+export interface BenchArguments {
+  /** Small counts and few rounds: whether all works, and a first look. */
+  quick: boolean;
+  /** One JSON document on standard output instead of a table. */
   json: boolean;
-  counts: { [Name in keyof C]: number };
-  /** The options that are text; undefined when not given. */
-  texts: Record<string, string | undefined>;
+  /** Names of shapes, or of figures of theirs; undefined: all. */
+  only: readonly string[] | undefined;
+  /** Names of peers; undefined: all. */
+  peers: readonly string[] | undefined;
+  /** Instead of each shape's own number of rounds. */
+  rounds: number | undefined;
 }
 
-/** Reads the command line of a benchmark: `--json`, `--quick`, its counts and its texts; ends with 2 on a wrong one. */
-export function readArguments<C extends Counts>(counts: C, texts: readonly string[] = []): BenchArguments<C> {
-  try {
-    const options = Object.fromEntries(
-      [...Object.keys(counts), ...texts].map((name) => [name, { type: "string" as const }]),
-    );
-    const { values } = parseArgs({
-      options: { json: { type: "boolean" }, quick: { type: "boolean" }, ...options },
-    });
-    const given = values as Record<string, string | boolean | undefined>;
-    const read = Object.entries(counts).map(([name, { normal, quick }]) => {
-      const text = given[name];
-      if (text === undefined) return [name, given["quick"] === true ? quick : normal];
-      if (!/^[1-9]\d{0,6}$/.test(String(text))) throw new Error(`--${name} is no whole number: ${text}`);
-      return [name, Number(text)];
-    });
-    return {
-      json: given["json"] === true,
-      counts: Object.fromEntries(read),
-      texts: Object.fromEntries(texts.map((name) => [name, given[name] as string | undefined])),
-    };
-  } catch (error) {
-    process.stderr.write(`error: ${(error as Error).message}\n`);
-    process.exit(2);
-  }
+/** What `--help` prints. */
+export const usage = `usage: node bench/bench.ts [--quick] [--json] [--only shape,…] [--peers peer,…] [--rounds N]
+
+Measures Lovage side by side with its peers in interleaved rounds. Progress goes to standard error.
+  --quick    small counts and few rounds
+  --json     one JSON document on standard output, for bench/plots.ts
+  --only     only these shapes; a figure's name means its shape
+  --peers    only these peers; what a shape compares with is always measured
+  --rounds   so many rounds of each shape
+`;
+
+/**
+ * Reads the arguments.
+ * @throws Error naming the fault
+ */
+export function readArguments(args: readonly string[]): BenchArguments {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      quick: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      only: { type: "string" },
+      peers: { type: "string" },
+      rounds: { type: "string" },
+    },
+  });
+  const { quick, json, only, peers, rounds } = values;
+  if (rounds !== undefined && !/^[1-9]\d?$/.test(rounds))
+    throw new Error(`--rounds is no whole number from 1 to 99: ${rounds}`);
+  return {
+    quick,
+    json,
+    only: only?.split(","),
+    peers: peers?.split(","),
+    rounds: rounds === undefined ? undefined : Number(rounds),
+  };
 }

@@ -12,6 +12,8 @@ export interface Ground {
   readonly folder: string;
   /** A connection for the benchmark's own looks. */
   readonly redis: Redis;
+  /** The same to another of Redis' databases. */
+  database(number: number): Redis;
   /** An empty Redis with an empty append-only file, so that no round pays for the one before. */
   clear(): Promise<void>;
 }
@@ -27,6 +29,7 @@ export async function onGround(run: (ground: Ground) => Promise<void>): Promise<
     path: process.env["PATH"],
   });
   const redis = new Redis(server.url, { maxRetriesPerRequest: null });
+  const others = new Map<number, Redis>();
   try {
     // A rewrite of the append-only file in the middle of a round would be charged to whoever runs just then.
     await redis.config("SET", "auto-aof-rewrite-percentage", "0");
@@ -34,14 +37,20 @@ export async function onGround(run: (ground: Ground) => Promise<void>): Promise<
       url: server.url,
       folder,
       redis,
+      database(number) {
+        const known = others.get(number) ?? redis.duplicate({ db: number });
+        others.set(number, known);
+        return known;
+      },
       async clear() {
-        await redis.flushall();
+        // Not in the background, where it would be charged to whoever runs next.
+        await redis.flushall("SYNC");
         await redis.bgrewriteaof();
         while (/aof_rewrite_(in_progress|scheduled):1/.test(await redis.info("persistence"))) await pause(20);
       },
     });
   } finally {
-    redis.disconnect();
+    for (const connection of [redis, ...others.values()]) connection.disconnect();
     await server.stop();
   }
 }

@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 import { queueNames } from "#task";
-import { say } from "./report.ts";
+import { say } from "./say.ts";
 
 /** How many jobs lie in Redis, and under which prefix. */
 export interface Fill {

@@ -1,35 +1,21 @@
 #!/usr/bin/env bash
-# Measures Lovage side by side with what it stands on, and ends with one table of figures, ratios and goals.
-# --quick takes small counts. Ends with 1 when a goal is missed. BENCH_REPORTS=<folder> keeps each benchmark's JSON.
+# Measures Lovage side by side with raw BullMQ, Celery, and Asynq where there is Go: --help lists the options.
+# --json prints one JSON document, of which `node bench/plots.ts` makes docs/performance.md; else it is a table.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# Standard output is the document's alone.
+exec 3>&1 1>&2
 # shellcheck source=scripts/setup.sh
 source scripts/setup.sh
 
-for argument in "$@"; do
-  [[ $argument == --quick ]] || fail "the only option is --quick; single benchmarks have more: node bench/drain.ts --jobs 5000"
-done
-
-if [[ -n ${BENCH_REPORTS:-} ]]; then
-  reports=$BENCH_REPORTS
-  mkdir -p "$reports"
-else
-  reports=$(mktemp -d)
-  trap 'rm -rf "$reports"' EXIT
+# In an environment of its own: Celery asks for other versions than the project has of what both use.
+bench_stamp=$(stamp_of bench/requirements.txt)
+if [[ $(cat bench/.venv/.lovage-stamp 2>/dev/null) != "$bench_stamp" ]]; then
+  echo "Installing Celery, to compare with …"
+  .venv/bin/python -m venv --clear bench/.venv
+  with_signs_of_life "pip install" \
+    bench/.venv/bin/python -m pip install --disable-pip-version-check -r bench/requirements.txt
+  echo "$bench_stamp" >bench/.venv/.lovage-stamp
 fi
 
-if ! .venv/bin/python -c "import celery" 2>/dev/null; then
-  with_signs_of_life "pip install, what is compared with" \
-    .venv/bin/python -m pip install --disable-pip-version-check -r bench/requirements.txt
-fi
-
-benchmarks=(drain round-trip idle-worker workflows search ray-job)
-files=()
-for name in "${benchmarks[@]}"; do
-  printf '\n== %s\n' "$name"
-  begun=$SECONDS
-  node "bench/$name.ts" --json "$@" >"$reports/$name.json"
-  printf '== %s: done in %d s\n' "$name" $((SECONDS - begun))
-  files+=("$reports/$name.json")
-done
-node bench/summary.ts "${files[@]}"
+exec node bench/bench.ts "$@" >&3

@@ -391,15 +391,18 @@ const ray: Dashboard = {
           title: "Reachable",
           description: "Whether the cluster answered schedulers and dashboards.",
           unit: "short",
-          queries: [["max(lovage_ray_up)", "answers"]],
+          queries: [
+            ["max by (cluster) (lovage_ray_up)", "{{cluster}} answers"],
+            ["sum by (cluster) (lovage_ray_breaker_open)", "workers that take {{cluster}} for down"],
+          ],
         },
         {
           title: "Nodes",
           description: "Alive, dead, and how many there should be.",
           unit: "short",
           queries: [
-            ["max by (state) (lovage_ray_nodes)", "{{state}}"],
-            ["max(lovage_ray_nodes_expected)", "expected"],
+            ["max by (cluster, state) (lovage_ray_nodes)", "{{cluster}} {{state}}"],
+            ["max by (cluster) (lovage_ray_nodes_expected)", "{{cluster}} expected"],
           ],
         },
         {
@@ -407,8 +410,8 @@ const ray: Dashboard = {
           description: "What Ray has handed out, of what the living nodes have.",
           unit: "short",
           queries: [
-            ["max(lovage_ray_cpus_used)", "used"],
-            ["max(lovage_ray_cpus)", "in all"],
+            ["max by (cluster) (lovage_ray_cpus_used)", "{{cluster}} used"],
+            ["max by (cluster) (lovage_ray_cpus)", "{{cluster}} in all"],
           ],
         },
         {

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { TaskContext } from "#task";
+import type { FinishedRayJob, TaskContext } from "#task";
 import { Age } from "./age.ts";
 import { Reason } from "./health_verdict.ts";
 import { reasonOf } from "./health_watch.ts";
@@ -94,9 +94,9 @@ async function deleteRayJobs(
   const old = finished.filter(({ endedAt }) => endedAt !== null && endedAt < before);
   if (dryRun) return { ...counts, deleted: old.length };
   let told = Date.now();
-  for (const [index, { submissionId }] of old.entries()) {
+  for (const [index, rayJob] of old.entries()) {
     context.signal.throwIfAborted();
-    const outcome = await ask(() => deleteRayJob(submissionId, context));
+    const outcome = await ask(() => deleteRayJob(rayJob, context));
     if (outcome === undefined) break;
     if (outcome !== "gone") counts[outcome] += 1;
     if (Date.now() - told < progressInterval) continue;
@@ -108,16 +108,16 @@ async function deleteRayJobs(
 }
 
 async function deleteRayJob(
-  submissionId: string,
+  { submissionId, cluster }: FinishedRayJob,
   context: TaskContext,
 ): Promise<"deleted" | "gone" | "failed"> {
   try {
-    return (await context.cluster.deleteRayJob(submissionId)) ? "deleted" : "gone";
+    return (await context.cluster.deleteRayJob(submissionId, cluster)) ? "deleted" : "gone";
   } catch (error) {
     // The cluster answered, so it is the fault of this one Ray job.
     const { code } = error as { code?: unknown };
     if (code !== "RAY_REJECTED" && code !== "RAY_CONFLICT") throw error;
-    context.logger.warn({ err: error, submissionId }, "a Ray job could not be deleted");
+    context.logger.warn({ err: error, submissionId, cluster }, "a Ray job could not be deleted");
     return "failed";
   }
 }

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { defineRayTask } from "#task";
+import { NodesUsed } from "./nodes_used.ts";
 
 const ColumnType = z.enum(["text", "integer", "number", "boolean", "date", "timestamp"]);
 
@@ -85,6 +86,7 @@ export const LargeCsvReport = z.strictObject({
   columns: Columns,
   bytesRead: z.int(),
   seconds: z.number(),
+  nodes: NodesUsed.optional(),
   report: z.string().nullable(),
 });
 

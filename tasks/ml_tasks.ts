@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { defineRayTask } from "#task";
+import { NodesUsed } from "./nodes_used.ts";
 
 const Scalar = z.union([z.number(), z.string(), z.boolean()]);
 const Value = z.union([z.string(), z.boolean(), z.number()]);
@@ -112,6 +113,7 @@ export const TrainingReport = z.strictObject({
   workers: z.int(),
   seconds: z.number(),
   reused: z.boolean().describe("An earlier attempt of the same job and request had made this version"),
+  nodes: NodesUsed.nullish().describe("Null where the version was there already"),
 });
 
 export const distributedTraining = defineRayTask({
@@ -192,6 +194,7 @@ export const SearchReport = z.strictObject({
   trialsFile: z.string(),
   pictureFile: z.string(),
   seconds: z.number(),
+  nodes: NodesUsed.optional(),
 });
 
 export const hyperparameterSearch = defineRayTask({
@@ -231,6 +234,7 @@ export const PredictionReport = z.strictObject({
   extraColumns: z.array(z.string()).describe("Columns that the model does not know; written as they are"),
   unseenCategories: z.record(z.string(), z.int()).describe("Values taken for missing, by column"),
   seconds: z.number(),
+  nodes: NodesUsed.optional(),
 });
 
 export const batchPredictions = defineRayTask({

@@ -1,20 +1,44 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "../config/index.ts";
-import type { ClusterDoor, ClusterLookOptions, RayJobRow } from "../core/cluster.ts";
+import type { ClusterDoor, ClusterFacts, ClusterLookOptions, RayJobRow } from "../core/cluster.ts";
 import { createLineReader, type ProgramLine } from "../ray/markers.ts";
 import { submittedBy } from "../ray/submission.ts";
 import { isTerminal, type RayClient, RayError, type RayJob } from "../ray-client-http/index.ts";
-import { openRay } from "./ray.ts";
+import { defaultCluster, unknownCluster } from "../task/ray-clusters.ts";
+import { closeRayClients, clustersOf, openRayClients } from "./ray.ts";
 
-/** The cluster as `lovage ray …` and the dashboard show it. */
+/** The clusters as `lovage ray …` and the dashboard show them. */
 export function openClusterDoor(config: Config): ClusterDoor {
-  return createClusterDoor(openRay(config));
+  const clusters = clustersOf(config).map(({ name, address, expectedNodes, expectedCpus }) => ({
+    name,
+    address: withoutUser(address),
+    expectedNodes,
+    expectedCpus,
+  }));
+  return createClusterDoor(clusters, openRayClients(config));
 }
 
-export function createClusterDoor(ray: RayClient): ClusterDoor {
+/** An address as it may be shown. */
+function withoutUser(address: string): string {
+  const url = new URL(address);
+  url.username = "";
+  url.password = "";
+  return url.href.replace(/\/$/, "");
+}
+
+export function createClusterDoor(
+  clusters: readonly ClusterFacts[],
+  clients: Readonly<Record<string, RayClient>>,
+): ClusterDoor {
+  const clientOf = (name = defaultCluster): RayClient => {
+    const client = Object.hasOwn(clients, name) ? clients[name] : undefined;
+    if (client === undefined) throw unknownCluster(name, Object.keys(clients));
+    return client;
+  };
   return {
+    clusters,
     async nodes(options) {
-      const nodes = await ray.nodes(toCall(options));
+      const nodes = await clientOf(options?.cluster).nodes(toCall(options));
       return nodes.map((node) => ({
         id: node.nodeId,
         address: node.ip ?? node.hostname ?? "unknown",
@@ -26,15 +50,17 @@ export function createClusterDoor(ray: RayClient): ClusterDoor {
       }));
     },
     async rayJobs(options) {
-      const rayJobs = await ray.list(toCall(options));
-      return rayJobs.flatMap((rayJob) => toRow(rayJob) ?? []);
+      const rayJobs = await clientOf(options?.cluster).list(toCall(options));
+      return rayJobs.flatMap((rayJob) => toRow(rayJob, options?.cluster) ?? []);
     },
     async rayJob(submissionId, options) {
-      const rayJob = await find(ray, submissionId, options);
-      return rayJob === null ? null : toRow(rayJob);
+      const rayJob = await find(clientOf(options?.cluster), submissionId, options);
+      return rayJob === null ? null : toRow(rayJob, options?.cluster);
     },
-    log: (submissionId, signal) => readLog(ray, submissionId, signal),
-    close: () => ray.close(),
+    log: (submissionId, signal, cluster) => readLog(clientOf(cluster), submissionId, signal),
+    async close() {
+      await closeRayClients(clients);
+    },
   };
 }
 
@@ -53,12 +79,13 @@ async function find(ray: RayClient, id: string, options?: ClusterLookOptions): P
   }
 }
 
-function toRow(rayJob: RayJob): RayJobRow | null {
+function toRow(rayJob: RayJob, cluster = defaultCluster): RayJobRow | null {
   const { submissionId, status, entrypoint, metadata, startTime, endTime, message } = rayJob;
   // Drivers that were not submitted as Ray jobs have no submission id.
   if (submissionId === null) return null;
   const ours = metadata?.["submitted_by"] === submittedBy ? metadata : undefined;
   return {
+    cluster,
     submissionId,
     status,
     entrypoint,

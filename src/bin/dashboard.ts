@@ -51,7 +51,7 @@ export async function runDashboard(
   const cluster = openClusterDoor(config);
   monitoring.watchRedis(broker);
   monitoring.measureQueues(broker);
-  monitoring.measureCluster(cluster, config.ray.expectedNodes);
+  monitoring.measureClusters(cluster);
   const dashboard = createDashboard({
     client,
     broker,

@@ -2,8 +2,8 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { DevCommandOptions } from "../cli/index.ts";
-import { environmentSources } from "../config/index.ts";
-import { describeError } from "../core/errors.ts";
+import { environmentSources, variables } from "../config/index.ts";
+import { describeError, LovageError } from "../core/errors.ts";
 import { prefixedOutput } from "../dev/prefixed-output.ts";
 import { createDevStack, type DevStack } from "../dev/stack.ts";
 import { onSignals } from "../process/signals.ts";
@@ -55,7 +55,7 @@ export function createLocalStack(
     rayPort: options.rayPort,
     rayBasePort: options.rayBasePort,
     rayNodes: nodes,
-    rayCpus: options.rayCpus ?? Math.max(2, Math.floor(availableParallelism() / nodes)),
+    rayCpus: nodeCpus(options, given),
     dashboardPort: options.dashboardPort ?? Number(given["DASHBOARD_PORT"] || 5555),
     dashboardPassword: given["DASHBOARD_PASSWORD"] || undefined,
     ...localFolders(),
@@ -71,6 +71,29 @@ export function createLocalStack(
     env: { ...process.env, LOG_FORMAT: given["LOG_FORMAT"] || "pretty" },
     onLine,
   });
+}
+
+/** Of a cluster that has as many nodes as the one expected, its CPUs: what runs here then runs as it does there. */
+function nodeCpus(
+  { rayNodes: nodes = 1, rayCpus }: DevCommandOptions,
+  given: Record<string, string | undefined>,
+): number | number[] {
+  if (rayCpus !== undefined) {
+    const [first = 2] = rayCpus;
+    if (rayCpus.length === 1) return first;
+    if (rayCpus.length === nodes) return [...rayCpus];
+    throw new LovageError("INPUT_INVALID", `--ray-cpus names ${rayCpus.length} nodes, --ray-nodes ${nodes}`, {
+      field: "--ray-cpus",
+      value: rayCpus.join(","),
+      hint: "give one number for all nodes, or one for each",
+    });
+  }
+  const expected = Number(given["RAY_EXPECTED_NODES"] || variables.RAY_EXPECTED_NODES.fallback);
+  const cpus = Number(given["RAY_EXPECTED_CPUS"] || variables.RAY_EXPECTED_CPUS.fallback);
+  if (nodes > 1 && nodes === expected && cpus >= nodes) {
+    return Array.from({ length: nodes }, (_, index) => Math.floor((cpus + nodes - 1 - index) / nodes));
+  }
+  return Math.max(2, Math.floor(availableParallelism() / nodes));
 }
 
 function workerArgs(name: string, queues: readonly string[], concurrency: string): string[] {

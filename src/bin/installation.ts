@@ -16,7 +16,7 @@ const patience = 10_000;
  * @throws LovageError `USAGE` where it names an HTTP API, which shows no Redis
  */
 export function openInstallation(config: Config, catalogue: Catalogue): CliInstallation {
-  const { redis, ray, dashboard, api } = config;
+  const { redis, dashboard, api } = config;
   if (api.url !== undefined) {
     throw new LovageError("USAGE", "lovage smoke needs Redis itself, and LOVAGE_URL names an HTTP API", {
       field: "LOVAGE_URL",
@@ -34,7 +34,6 @@ export function openInstallation(config: Config, catalogue: Catalogue): CliInsta
       return readActingScheduler(await opening);
     },
     cluster,
-    expected: { nodes: ray.expectedNodes, cpus: ray.expectedCpus },
     login: { user: dashboard.user, password: dashboard.password },
     ca: redis.ca,
     async close() {

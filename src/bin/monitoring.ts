@@ -2,7 +2,7 @@ import type { ClusterDoor } from "../core/cluster.ts";
 import { addClusterMetrics } from "../observe/cluster-metrics.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
 import { addQueueMetrics } from "../observe/queue-metrics.ts";
-import { createRayMetrics } from "../observe/ray-metrics.ts";
+import { addBreakerMetric, createRayMetrics } from "../observe/ray-metrics.ts";
 import { createSchedulerMetrics } from "../observe/scheduler-metrics.ts";
 import { createWorkerMetrics, type WorkerMetricParts } from "../observe/worker-metrics.ts";
 import { createLagWatch } from "../process/event-loop.ts";
@@ -39,13 +39,18 @@ export interface Monitoring {
     catalogue: Catalogue,
     served: readonly string[],
     queues: WorkerMetricParts["queues"],
-  ): { worker: WorkerObserver; ray: RayObserver };
+  ): {
+    worker: WorkerObserver;
+    ray: RayObserver;
+    /** From now on the state of each Ray cluster's breaker is exported. */
+    watchBreakers(states: () => Readonly<Record<string, string>>): void;
+  };
   /** Counts what a scheduler does, which from now on is alive only while its loop comes round. */
   countSchedules(broker: Broker, declared: readonly string[]): SchedulerObserver;
   /** Exports what lies in Redis too. */
   measureQueues(broker: Broker): void;
-  /** Exports the state of the Ray cluster too. */
-  measureCluster(cluster: Pick<ClusterDoor, "nodes">, expectedNodes: number): void;
+  /** Exports the state of each Ray cluster too. */
+  measureClusters(door: Pick<ClusterDoor, "clusters" | "nodes">): void;
   close(): Promise<void>;
 }
 
@@ -118,6 +123,7 @@ export async function openMonitoring(options: MonitoringOptions): Promise<Monito
           metrics,
           tasks.map(({ name }) => name),
         ),
+        watchBreakers: (states) => addBreakerMetric(metrics, states),
       };
     },
     countSchedules(broker, declared) {
@@ -141,8 +147,7 @@ export async function openMonitoring(options: MonitoringOptions): Promise<Monito
         },
       };
     },
-    measureCluster: (cluster, expectedNodes) =>
-      addClusterMetrics(metrics, { nodes: () => cluster.nodes(), expectedNodes }),
+    measureClusters: (door) => addClusterMetrics(metrics, door),
     measureQueues(broker) {
       addQueueMetrics(metrics, async () => {
         const seen = await readMeasurements(broker, scrapePatience);

@@ -7,7 +7,7 @@ import { createScheduler } from "../scheduler/scheduler.ts";
 import type { Catalogue } from "../task/index.ts";
 import { openClusterDoor } from "./cluster-door.ts";
 import { monitoringOf } from "./monitoring-of.ts";
-import { openRay } from "./ray.ts";
+import { closeRayClients, openRayClients } from "./ray.ts";
 import { tracingOf } from "./tracing-of.ts";
 import { untilTold } from "./until-told.ts";
 import { loadDeployment } from "./worker.ts";
@@ -25,7 +25,7 @@ export async function runScheduler(
     "scheduler",
     createTroubleLog(logger, "trouble with traces"),
   );
-  const ray = openRay(config);
+  const rayClients = openRayClients(config);
   const broker = await openBroker({
     redis: config.redis,
     onWaiting: (reason) => logger.warn({ reason }, "waiting for Redis"),
@@ -36,7 +36,7 @@ export async function runScheduler(
   if (monitoring !== undefined && cluster !== undefined) {
     monitoring.watchRedis(broker);
     monitoring.measureQueues(broker);
-    monitoring.measureCluster(cluster, config.ray.expectedNodes);
+    monitoring.measureClusters(cluster);
   }
   try {
     const { result, failure } = config.retention;
@@ -45,13 +45,19 @@ export async function runScheduler(
       catalogue,
       logger,
       hooks,
-      ray: createRayUpkeep(ray),
+      ray: createRayUpkeep(rayClients),
       retention: { completed: result.age, failed: failure.age },
       ...(monitoring && { observer: monitoring.countSchedules(broker, scheduleNames(catalogue)) }),
     });
     await untilTold(scheduler, logger, monitoring?.health);
   } finally {
-    await Promise.all([broker.close(), ray.close(), cluster?.close(), monitoring?.close(), tracing?.close()]);
+    await Promise.all([
+      broker.close(),
+      closeRayClients(rayClients),
+      cluster?.close(),
+      monitoring?.close(),
+      tracing?.close(),
+    ]);
   }
   return 0;
 }

@@ -1,7 +1,7 @@
 import { type Config, publicConfig } from "../config/index.ts";
 import { readUserList } from "../dashboard/user-list.ts";
 import { createProgramPackage } from "../ray/program.ts";
-import { openRay } from "./ray.ts";
+import { checkRayTasks, closeRayClients, openRayClients } from "./ray.ts";
 import { loadDeployment } from "./worker.ts";
 
 /**
@@ -10,12 +10,15 @@ import { loadDeployment } from "./worker.ts";
  */
 export async function tryOut(config: Config): Promise<{ config: Record<string, unknown>; tasks: string[] }> {
   const { catalogue, programsFolder } = await loadDeployment();
-  const ray = openRay(config);
+  const clients = openRayClients(config);
   try {
-    const programs = createProgramPackage(ray, programsFolder);
-    for (const task of catalogue.tasks) if (task.ray !== undefined) programs.check(task.ray.program);
+    const programs = Object.entries(clients).map(([cluster, client]) => [
+      cluster,
+      createProgramPackage(client, programsFolder),
+    ]);
+    checkRayTasks(catalogue.tasks, Object.fromEntries(programs));
   } finally {
-    await ray.close();
+    await closeRayClients(clients);
   }
   // A module of theirs that cannot be loaded is a fault like any other.
   await Promise.all([import("./scheduler.ts"), import("./dashboard.ts")]);

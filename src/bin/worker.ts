@@ -12,11 +12,12 @@ import { createProgramPackage } from "../ray/program.ts";
 import { createRayRunner } from "../ray/runner.ts";
 import type { TaskLogger } from "../task/context.ts";
 import type { Catalogue, Dependencies, Hooks, QueueName, TaskSettings } from "../task/index.ts";
+import { defaultCluster } from "../task/ray-clusters.ts";
 import { renderBanner } from "../worker/banner.ts";
 import type { WorkerObserver } from "../worker/observer.ts";
 import { cannotIsolate, createWorker } from "../worker/worker.ts";
 import { monitoringOf } from "./monitoring-of.ts";
-import { openRay } from "./ray.ts";
+import { checkRayTasks, closeRayClients, clustersOf, openRayClients, openRayClusters } from "./ray.ts";
 import { tracingOf } from "./tracing-of.ts";
 import { startUnlessTold } from "./until-told.ts";
 import { version } from "./version.ts";
@@ -77,9 +78,14 @@ export async function runWorker(
   const deployment = await deploy();
   const { catalogue, programsFolder, catalogueUrl, hooks = [] } = deployment;
   const tasks = catalogue.tasks.filter((task) => queueNames.includes(task.queue));
-  const ray = openRay(config);
-  const programs = createProgramPackage(ray, programsFolder);
-  for (const task of tasks) if (task.ray !== undefined) programs.check(task.ray.program);
+  const clients = openRayClients(config);
+  const programs = Object.fromEntries(
+    Object.entries(clients).map(([cluster, client]) => [
+      cluster,
+      createProgramPackage(client, programsFolder),
+    ]),
+  );
+  checkRayTasks(tasks, programs);
   // What one task left behind must not take the other jobs of this process with it.
   process.on("unhandledRejection", (reason) => {
     logger.error({ err: reason }, "a promise was rejected that nobody awaits");
@@ -110,38 +116,34 @@ export async function runWorker(
   let dependencies = {} as Dependencies;
   const close = async () => {
     await dispose(deployment, dependencies, logger);
-    await Promise.all([broker.close(), ray.close(), monitoring?.close(), tracing?.close()]);
+    await Promise.all([broker.close(), closeRayClients(clients), monitoring?.close(), tracing?.close()]);
   };
   try {
     if (deployment.dependencies !== undefined) dependencies = await deployment.dependencies();
   } catch (error) {
-    await Promise.all([broker.close(), ray.close(), monitoring?.close(), tracing?.close()]);
+    await Promise.all([broker.close(), closeRayClients(clients), monitoring?.close(), tracing?.close()]);
     throw error;
   }
   const counted = monitoring?.countWork(catalogue, queueNames, () => worker.status().queues);
   const redisId = await readRedisId(broker);
-  const rayRunner = createRayRunner({
-    client: ray,
+  const rayClusters = openRayClusters({
+    config,
+    clients,
     programs,
-    observer: counted?.ray,
+    redisId,
+    logger,
     trace: tracing?.active,
-    settings: {
-      world: config.redis.prefix,
-      redisId,
-      datasetsDir: config.folders.datasets,
-      modelsDir: config.folders.models,
-      uriSchemes: config.folders.uriSchemes,
-      pip: config.ray.pip,
-      unavailableTimeout: config.ray.unavailableTimeout,
-    },
+    observer: counted?.ray,
   });
+  const rayRunner = createRayRunner(rayClusters);
+  counted?.watchBreakers(rayRunner.clusters);
   const worker = createWorker({
     name,
     queues,
     broker,
     catalogue,
     rayRunner,
-    cluster: createClusterOperations(ray),
+    cluster: createClusterOperations(clients),
     settings: taskSettings(config),
     dependencies,
     hooks,
@@ -156,7 +158,10 @@ export async function runWorker(
     observer: bothObservers(counted?.worker, tracing),
     ...(isolation && { isolation }),
   });
-  const facts = { version, name, queues, redis: broker.address, ray: config.ray.address, tasks };
+  const ray = clustersOf(config).map((cluster) =>
+    cluster.name === defaultCluster ? cluster.address : `${cluster.name}=${cluster.address}`,
+  );
+  const facts = { version, name, queues, redis: broker.address, ray: ray.join(", "), tasks };
   process.stdout.write(`${renderBanner(facts)}\n`);
   // A stack that died without a word must not leave its workers behind.
   process.once("disconnect", told.resolve);

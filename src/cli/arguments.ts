@@ -13,6 +13,11 @@ export function whole(least: number, most: number): (text: string) => number {
   };
 }
 
+/** Reads the CPUs of nodes: one number, or one for each, separated by commas. */
+export function cpuCounts(text: string): number[] {
+  return text.split(",").map(whole(1, 1024));
+}
+
 /** Reads a TCP port. */
 export const port = whole(1, 65_535);
 

@@ -31,8 +31,8 @@ export interface DashboardCommandOptions {
 /** What `lovage dev` was asked for. */
 export interface DevCommandOptions {
   rayNodes?: number | undefined;
-  /** CPUs of each node. */
-  rayCpus?: number | undefined;
+  /** CPUs of each node, the head's first; a single number is every node's. */
+  rayCpus?: readonly number[] | undefined;
   redisPort?: number | undefined;
   /** The port of Ray's dashboard and Jobs API. */
   rayPort?: number | undefined;
@@ -56,7 +56,7 @@ export interface Output extends NodeJS.WritableStream {
 }
 
 /** What the command line asks the cluster. */
-export type CliCluster = Pick<ClusterDoor, "nodes" | "rayJobs" | "close">;
+export type CliCluster = Pick<ClusterDoor, "clusters" | "nodes" | "rayJobs" | "close">;
 
 /** What the command line needs of the world; the program that wires the process gives it. */
 export interface CliDoors {

@@ -17,6 +17,7 @@ export interface CallFlags
     | "queue"
     | "softTimeLimit"
     | "timeLimit"
+    | "rayCluster"
     | "id"
     | "ignoreResult"
     | "confirm"
@@ -47,6 +48,7 @@ export function addCallFlags(command: Command): Command {
     .option("--max-backoff <duration>", "the longest such wait (default: 10m)", duration)
     .option("--time-limit <duration>", "ends an attempt after so long", duration)
     .option("--soft-time-limit <duration>", "asks an attempt to end after so long", duration)
+    .option("--ray-cluster <name>", "another Ray cluster than the task's own")
     .option("--id <id>", "the job's id; a job that has it already is left as it is")
     .option("--idempotency-key <key>", "the same key and input: the same job, for a day")
     .option("--idempotency-lifetime <duration>", "how long the key holds (default: 1d)", duration)

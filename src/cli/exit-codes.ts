@@ -27,6 +27,7 @@ const usageCodes = new Set([
   "USAGE",
   "INPUT_INVALID",
   "TASK_UNKNOWN",
+  "RAY_CLUSTER_UNKNOWN",
   "DATA_TOO_LARGE",
   "CONFIG_INVALID",
   "RAY_ADDRESS_INVALID",

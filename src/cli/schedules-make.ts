@@ -27,6 +27,7 @@ interface CreateFlags {
   attempts?: number;
   expires?: string;
   timeLimit?: string;
+  rayCluster?: string;
   tag?: string[];
   json?: boolean;
 }
@@ -61,6 +62,7 @@ export function addMakeCommands(schedules: Command, run: Run, doors: CliDoors): 
     .option("--attempts <n>", "attempts in all (default: the task's own)", whole(1, 1000))
     .option("--expires <duration>", "its jobs are not started later than so long after their time", duration)
     .option("--time-limit <duration>", "ends an attempt after so long", duration)
+    .option("--ray-cluster <name>", "another Ray cluster than the task's own")
     .option("--tag <tag>", "a word to find its jobs by; may be given again", collect)
     .option("--json", "print one JSON document")
     .addHelpText(

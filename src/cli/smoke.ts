@@ -7,7 +7,7 @@ import type { CliDoors } from "./doors.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { Run } from "./run.ts";
 import type { Screen } from "./screen.ts";
-import { rayCheck, redisCheck, schedulerCheck } from "./smoke/backing.ts";
+import { rayChecks, redisCheck, schedulerCheck } from "./smoke/backing.ts";
 import { type Check, type CheckReport, runChecks } from "./smoke/check.ts";
 import { dashboardChecks, noDashboard, refuseWithoutDashboard } from "./smoke/dashboard.ts";
 import type { Installation } from "./smoke/installation.ts";
@@ -97,7 +97,7 @@ function checksOf(installation: Installation, flags: SmokeFlags, version: string
       schedulerCheck(installation, patience),
     ].map((check) => after(redis, check)),
     ...dashboardOf(installation, flags, login),
-    rayCheck(installation, flags.requireRay === true),
+    ...rayChecks(installation, flags.requireRay === true),
   ];
 }
 

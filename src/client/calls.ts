@@ -3,6 +3,7 @@ import { type EnqueueOptions, readCallMeta, readJobOptions } from "../queue/enqu
 import { callOptionNames, refuseUnknown } from "../task/call-options.ts";
 import { type CanvasNode, callsOf } from "../task/canvas.ts";
 import type { Continuation } from "../task/codec.ts";
+import { unknownCluster } from "../task/ray-clusters.ts";
 import { validate } from "../task/validation.ts";
 import type { TaskDirectory, TaskEntry } from "./directory.ts";
 
@@ -21,6 +22,22 @@ export function checkInput(entry: TaskEntry, input: unknown): unknown {
   validate(entry.input, input, "INPUT_INVALID", `the input of ${entry.name}`);
   // What the caller wrote travels, not what the schema makes of it: the worker applies defaults and transformations.
   return input;
+}
+
+/**
+ * Checks the Ray cluster that a call asks for against those that the workers know; where none has published any yet, a
+ * worker will tell.
+ * @throws LovageError `RAY_CLUSTER_UNKNOWN`
+ */
+export async function checkRayCluster(
+  directory: Pick<TaskDirectory, "list">,
+  task: string,
+  { rayCluster }: Pick<EnqueueOptions, "rayCluster">,
+): Promise<void> {
+  if (rayCluster === undefined) return;
+  // Read anew each time: a worker with another configuration may have started since.
+  const known = (await directory.list()).find(({ name }) => name === task)?.ray?.clusters;
+  if (known !== undefined && !known.includes(rayCluster)) throw unknownCluster(rayCluster, known);
 }
 
 /**

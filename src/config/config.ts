@@ -5,6 +5,13 @@ import { LovageError } from "../core/errors.ts";
 import { suggestion } from "../core/suggestion.ts";
 import { deploymentVariables } from "./deployment-variables.ts";
 import type { EnvironmentSource } from "./environment.ts";
+import {
+  type RayClusterConfig,
+  readClusters,
+  requirements,
+  variableOf,
+  variablesOfClusters,
+} from "./ray-clusters.ts";
 import { type Values, type Variable, type VariableName, variables } from "./variables.ts";
 
 /** All settings of a process. Frozen; made once, at the start. */
@@ -51,6 +58,13 @@ export interface Config {
     readonly pip: readonly string[] | undefined;
     readonly expectedNodes: number;
     readonly expectedCpus: number;
+    /** The clusters besides the first, which is called default. */
+    readonly clusters: readonly RayClusterConfig[];
+    readonly breaker: {
+      readonly failures: number;
+      /** Milliseconds. */
+      readonly probe: number;
+    };
   };
   readonly folders: {
     /** As the Ray nodes see them. */
@@ -117,28 +131,29 @@ export interface Config {
  * @throws LovageError `CONFIG_INVALID`, whose message lists every fault at once and shows no secret
  */
 export function loadConfig(sources: readonly EnvironmentSource[]): Config {
-  const faults = sources.flatMap(misspelt);
+  const ofClusters = variablesOfClusters(sources);
+  const faults = sources.flatMap((source) => misspelt(source, ofClusters));
   const values = {} as Record<string, unknown>;
-  for (const [name, variable] of Object.entries(variables) as [VariableName, Variable<unknown>][]) {
+  const read = (name: string, variable: Variable<unknown>, fallback = variable.fallback): unknown => {
     // An empty variable counts as absent, as in Compose files that pass `${X:-}` through.
     const source = sources.find((candidate) => (candidate.variables[name] ?? "") !== "");
-    const text = source?.variables[name] ?? variable.fallback;
+    const text = source?.variables[name] ?? fallback;
     try {
-      values[name] = variable.read(text);
+      return variable.read(text);
     } catch (error) {
       const shown = variable.secret ? "(its value is secret)" : JSON.stringify(text);
       faults.push(`${name} ${(error as Error).message}: ${shown}, from ${source?.name ?? "its default"}`);
+      return undefined;
     }
-  }
-  const readFile = (
-    name: "REDIS_CA_FILE" | "LOVAGE_CA_FILE" | "RAY_CA_FILE" | "RAY_PIP_FILE" | "DASHBOARD_USERS_FILE",
-  ) => {
-    const path = values[name];
+  };
+  for (const [name, variable] of Object.entries(variables) as [VariableName, Variable<unknown>][])
+    values[name] = read(name, variable);
+  const readFile = (name: string, path = values[name]) => {
     if (typeof path !== "string") return undefined;
     try {
       const text = readFileSync(path, "utf8");
       // What holds no certificate would be taken for an authority that signed nothing.
-      if (name.endsWith("_CA_FILE") && !isCertificate(text))
+      if (name.includes("_CA_FILE") && !isCertificate(text))
         faults.push(`${name} holds no certificate in PEM: ${path}`);
       return text;
     } catch (error) {
@@ -153,6 +168,11 @@ export function loadConfig(sources: readonly EnvironmentSource[]): Config {
     pip: readFile("RAY_PIP_FILE"),
     users: readFile("DASHBOARD_USERS_FILE"),
   };
+  const clusters = readClusters(sources, {
+    read: (name, cluster, fallback) => read(variableOf(name, cluster), variables[name], fallback),
+    readFile: (name, cluster, path) => readFile(variableOf(name, cluster), path),
+    folders: { datasets: String(values["DATASETS_DIR"]), models: String(values["MODELS_DIR"]) },
+  });
   if ((values["LOVAGE_URL"] === undefined) !== (values["LOVAGE_API_KEY"] === undefined))
     faults.push("LOVAGE_URL and LOVAGE_API_KEY belong together: set both, or neither to use Redis");
   faults.push(...redisFaults(values));
@@ -171,7 +191,7 @@ export function loadConfig(sources: readonly EnvironmentSource[]): Config {
       },
     );
   }
-  return deepFreeze(assemble(values as unknown as Values, files));
+  return deepFreeze(assemble(values as unknown as Values, files, clusters));
 }
 
 /** Redis is in one place. What a fault of reading left out is told already. */
@@ -209,8 +229,8 @@ function isCertificate(text: string): boolean {
  * environment holds other programs' variables (Ray alone has hundreds), so there only a near miss counts. What only Compose
  * and the deploying scripts read stands in the same file.
  */
-function misspelt(source: EnvironmentSource): string[] {
-  const known = [...Object.keys(variables), ...Object.keys(deploymentVariables)];
+function misspelt(source: EnvironmentSource, ofClusters: readonly string[]): string[] {
+  const known = [...Object.keys(variables), ...ofClusters, ...Object.keys(deploymentVariables)];
   const families = new Set(known.map((name) => name.slice(0, name.indexOf("_") + 1)));
   // Compose reads many more of that name from the same file.
   families.delete("COMPOSE_");
@@ -235,7 +255,7 @@ interface Files {
   users: string | undefined;
 }
 
-function assemble(values: Values, files: Files): Config {
+function assemble(values: Values, files: Files, clusters: readonly RayClusterConfig[]): Config {
   const { DASHBOARD_TLS_CERT_FILE: certFile, DASHBOARD_TLS_KEY_FILE: keyFile } = values;
   return {
     redis: {
@@ -270,9 +290,11 @@ function assemble(values: Values, files: Files): Config {
         submit: values.RAY_SUBMIT_TIMEOUT,
       },
       unavailableTimeout: values.RAY_UNAVAILABLE_TIMEOUT,
-      pip: files.pip?.split("\n").filter((line) => /^[^#\s]/.test(line)),
+      pip: requirements(files.pip),
       expectedNodes: values.RAY_EXPECTED_NODES,
       expectedCpus: values.RAY_EXPECTED_CPUS,
+      clusters,
+      breaker: { failures: values.RAY_BREAKER_FAILURES, probe: values.RAY_BREAKER_PROBE },
     },
     folders: {
       datasets: values.DATASETS_DIR,

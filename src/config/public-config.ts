@@ -17,7 +17,7 @@ export function publicConfig(config: Config): Record<string, unknown> {
       ca: redis.ca && "(a certificate)",
     },
     api: { ...api, key: masked(api.key), ca: api.ca && "(a certificate)" },
-    ray: { ...ray, token: masked(ray.token), ca: ray.ca && "(a certificate)" },
+    ray: { ...shownCluster(ray), clusters: byName(ray.clusters) },
     notify: { ...notify, webhookUrl: masked(notify.webhookUrl), smtpUrl: masked(notify.smtpUrl) },
     dashboard: { ...dashboard, password: masked(dashboard.password), users: masked(dashboard.users) },
     tracing: { ...tracing, headers: masked(tracing.headers) },
@@ -32,6 +32,16 @@ function redisPlace(redis: Config["redis"]): Partial<Config["redis"]> {
   if (redis.url !== undefined) return { prefix: redis.prefix, url: addressOf(redis.url) };
   const { host, port, ...others } = redis;
   return redis.sentinels === undefined ? redis : others;
+}
+
+function shownCluster<Cluster extends { token: string | undefined; ca: string | undefined }>(
+  cluster: Cluster,
+) {
+  return { ...cluster, token: masked(cluster.token), ca: cluster.ca && "(a certificate)" };
+}
+
+function byName(clusters: Config["ray"]["clusters"]): Record<string, unknown> {
+  return Object.fromEntries(clusters.map(({ name, ...cluster }) => [name, shownCluster(cluster)]));
 }
 
 function addressOf(url: string): string {

@@ -73,6 +73,21 @@ const listOf =
   (text: string): T[] =>
     list(text).map(oneOf(...choices));
 
+const clusters = (text: string): { name: string; address: string }[] => {
+  const found = list(text).map((item) => {
+    const at = item.indexOf("=");
+    const [name, address] = [item.slice(0, Math.max(at, 0)), item.slice(at + 1)];
+    if (!/^[a-z][a-z0-9_]{0,30}$/.test(name) || name === "default") {
+      return reject(
+        `is not a list such as gpu=http://10.0.0.9:8265, of names of small letters, digits and _ but default`,
+      );
+    }
+    return { name, address: url("http", "https")(address) };
+  });
+  const names = new Set(found.map(({ name }) => name));
+  return names.size === found.length ? found : reject("names a cluster twice");
+};
+
 const variable = <T>(
   read: (text: string) => T,
   fallback: string,
@@ -153,6 +168,21 @@ export const variables = {
     optional(absolutePath),
     "",
     "PEM file of the authority that signed Ray's certificate",
+  ),
+  RAY_CLUSTERS: variable(
+    clusters,
+    "",
+    "Further clusters, as gpu=http://10.0.0.9:8265,eu=https://…; what RAY_AUTH_TOKEN, RAY_CA_FILE, RAY_PIP_FILE, RAY_EXPECTED_NODES, RAY_EXPECTED_CPUS, DATASETS_DIR and MODELS_DIR say of the first, RAY_AUTH_TOKEN_GPU and so on say of another",
+  ),
+  RAY_BREAKER_FAILURES: variable(
+    count(1),
+    "5",
+    "Calls in a row that a cluster does not answer, after which nothing is begun there",
+  ),
+  RAY_BREAKER_PROBE: variable(
+    atLeast("100ms"),
+    "10s",
+    "How often such a cluster is asked whether it is back",
   ),
   RAY_CONNECT_TIMEOUT: variable(atLeast("100ms"), "5s", "Longest wait for a connection to Ray"),
   RAY_REQUEST_TIMEOUT: variable(atLeast("100ms"), "15s", "Longest wait for an answer of Ray"),

@@ -28,6 +28,11 @@ export const sharedOptions = {
   maxBackoff: Duration.optional(),
   softTimeLimit: Duration.optional(),
   timeLimit: Duration.optional(),
+  rayCluster: z
+    .string()
+    .max(100)
+    .optional()
+    .meta({ description: "The Ray cluster that a Ray task's program runs on, instead of its task's" }),
   tags: z.array(Tag).max(20).optional(),
   metadata: Metadata.optional(),
   onSuccess: Continuation.optional(),

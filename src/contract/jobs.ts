@@ -51,6 +51,7 @@ export const found = ["JOB_NOT_FOUND", "JOB_AMBIGUOUS"] as const;
 const enqueued = [
   "TASK_UNKNOWN",
   "CATALOGUE_EMPTY",
+  "RAY_CLUSTER_UNKNOWN",
   "DATA_TOO_LARGE",
   "IDEMPOTENCY_CONFLICT",
   "NOT_DURABLE",

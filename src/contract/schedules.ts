@@ -89,7 +89,7 @@ export const ScheduleChange = z
   .meta({ id: "ScheduleChange", examples: [{ every: "2h" }] });
 
 const Name = z.strictObject({ name: ScheduleName });
-const asked = ["TASK_UNKNOWN", "CATALOGUE_EMPTY", "DATA_TOO_LARGE"] as const;
+const asked = ["TASK_UNKNOWN", "CATALOGUE_EMPTY", "RAY_CLUSTER_UNKNOWN", "DATA_TOO_LARGE"] as const;
 
 export const schedules = {
   listSchedules: operation({

@@ -11,6 +11,12 @@ export const TaskManifest = z
     queue: Queue,
     description: z.string(),
     kind: z.enum(["task", "ray", "workflow"]),
+    ray: z
+      .object({
+        cluster: z.string(),
+        clusters: z.array(z.string()).meta({ description: "Those that the workers know" }),
+      })
+      .optional(),
     retry: z.object({
       attempts: z.number(),
       backoff: z.number().meta({ description: "Milliseconds before the second attempt" }),

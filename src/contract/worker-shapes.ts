@@ -115,6 +115,12 @@ export const WorkerView = z
     lag: z.number(),
     rss: z.number(),
     stopping: z.boolean(),
+    rayClusters: z
+      .record(z.string(), z.enum(["closed", "open", "half-open"]))
+      .optional()
+      .meta({
+        description: "The Ray clusters it knows; closed: taken for up. Nothing is begun on one that is open",
+      }),
     state: z.enum(["alive", "stuck", "stopping", "dead"]),
     why: z.string(),
   })

@@ -54,7 +54,12 @@ export const errorCodes = {
     retryable: true,
     meaning: "Too many requests, or failed logins; `Retry-After` says when to come back.",
   },
+  RAY_CLUSTER_DOWN: {
+    retryable: true,
+    meaning: "The Ray cluster does not answer, so nothing is begun there; the job waits.",
+  },
   RAY_CLUSTER_REPLACED: { retryable: true, meaning: "The cluster was replaced while the Ray job ran." },
+  RAY_CLUSTER_UNKNOWN: { retryable: false, meaning: "No Ray cluster has this name." },
   RAY_JOB_FAILED: { retryable: true, meaning: "The Ray job's program failed." },
   RAY_JOB_LOST: { retryable: true, meaning: "The cluster no longer knows the Ray job." },
   RAY_JOB_SECOND: { retryable: false, meaning: "A task asked for a second Ray job in one attempt." },

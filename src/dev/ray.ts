@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { LovageError } from "../core/errors.ts";
-import { accepts, requirePorts } from "./ports.ts";
+import { requirePorts } from "./ports.ts";
 import { type LoggedGroup, startLoggedGroup } from "./process-group.ts";
 import { rayEnvironment, rayStartArguments } from "./ray-command.ts";
 import { neededRayPorts, type RayPorts } from "./ray-ports.ts";
@@ -11,7 +11,7 @@ import { rayTempDir, removeOldSessions } from "./ray-temp-dir.ts";
 export interface RayOptions {
   /** The Python that has Ray. Default: the one in the project's `.venv`. */
   python?: string;
-  /** CPUs of each node, or one number for all. Default 2. */
+  /** CPUs of each node, the head's first, or one number for all. Default 2. */
   cpus?: number | readonly number[];
   /** As many nodes are started as have ports here. */
   ports: RayPorts;
@@ -21,9 +21,9 @@ export interface RayOptions {
   token?: string | undefined;
   /** What the nodes, and so the programs on them, inherit: `rayEnvironment` says what is left out and added. */
   env: Readonly<Record<string, string | undefined>>;
-  /** Shared memory of each node in bytes. Default 200 MB. */
+  /** Shared memory of each node in bytes. Default 200 MB, and 80 MB from four nodes on. */
   objectStoreBytes?: number;
-  /** How long the whole start may take, in ms. Default 60 s, and 15 s more for each further node. */
+  /** How long the whole start may take, in ms. Default 120 s, and 15 s more for each further node. */
   startDeadlineMs?: number;
   /** Ends a start that is under way. */
   signal?: AbortSignal;
@@ -58,6 +58,12 @@ const stopDeadlineMs = 10_000;
 const lifeSignMs = 2_000;
 /** Each node's start costs seconds of CPU: many at once make each other miss Ray's own start-up deadlines. */
 const startsAtOnce = 2;
+
+/**
+ * A node that Ray's control service does not know within 30 s of its start ends, and no setting moves that. On a machine with
+ * other work it happens to one of nine; the same node comes up when it is started again.
+ */
+const mostStarts = 3;
 
 /**
  * Starts a cluster and waits until each node is alive and a Ray job can be submitted.
@@ -97,25 +103,27 @@ export async function startRay(options: RayOptions): Promise<LocalRay> {
 }
 
 async function startNodes(options: RayOptions, address: string): Promise<LoggedGroup[]> {
-  const { ports, token, cpus = 2, tempDir, onEvent = () => undefined } = options;
+  const { ports, token, tempDir, onEvent = () => undefined } = options;
   const python = resolve(options.python ?? join(import.meta.dirname, "../../.venv/bin/python"));
   const settings = options.portSettings ?? { dashboard: "the dashboard port", others: "the base port" };
   await requirePorts(neededRayPorts(ports, settings));
 
   const started = Date.now();
   const seconds = () => `${((Date.now() - started) / 1000).toFixed(1)} s`;
-  const deadline = started + (options.startDeadlineMs ?? 60_000 + 15_000 * (ports.nodes.length - 1));
+  const deadline = started + (options.startDeadlineMs ?? 120_000 + 15_000 * (ports.nodes.length - 1));
   const groups: LoggedGroup[] = [];
   const dead: { group: LoggedGroup; how: string; node: number }[] = [];
+  /** Nodes that are started again when they end, and how those ended that did. */
+  const mayEnd = new Map<number, string | undefined>();
 
   const launch = async (index: number) => {
     const node = ports.nodes[index];
     if (node === undefined) throw new TypeError(`Ray node ${index + 1} has no ports`);
-    const ownCpus = typeof cpus === "number" ? cpus : (cpus[index] ?? 2);
+    const ownCpus = cpusOf(options.cpus, index);
     // Two nodes that start at once in one folder choose the same socket names, and one of them never comes up.
     const nodeDir = index === 0 ? tempDir : join(tempDir, String(index + 1));
     await removeOldSessions(nodeDir);
-    onEvent(`starting ${index === 0 ? "the head" : `node ${index + 1}`} with ${ownCpus} CPUs`);
+    onEvent(`starting ${nameOf(index)} with ${ownCpus} CPUs`);
     const group = await startLoggedGroup({
       command: python,
       args: rayStartArguments({
@@ -124,30 +132,52 @@ async function startNodes(options: RayOptions, address: string): Promise<LoggedG
         head: index === 0,
         cpus: ownCpus,
         tempDir: nodeDir,
-        objectStoreBytes: options.objectStoreBytes ?? 200_000_000,
+        objectStoreBytes: options.objectStoreBytes ?? (ports.nodes.length < 4 ? 200_000_000 : 80_000_000),
       }),
       env: rayEnvironment(options.env, python, token),
       logFile: join(tempDir, `node-${index + 1}.log`),
     });
     groups[index] = group;
-    void group.ended.then((how) => dead.push({ group, how, node: index + 1 }));
-    return node;
+    void group.ended.then((how) => {
+      if (mayEnd.has(index)) mayEnd.set(index, how);
+      else dead.push({ group, how, node: index + 1 });
+    });
+    return { node, group };
   };
+
+  const endedEarly = async (group: LoggedGroup, node: number, how: string) => {
+    // A traceback's indented lines are Ray's inside; what is wrong stands in the others.
+    const printed = (await group.lastLines(40)).split("\n").filter((line) => /^\S/.test(line));
+    const text = `Ray node ${node} ended while it started (${how}):\n${printed.slice(-5).join("\n")}`;
+    return new LovageError("STACK_FAILED", text, { hint: `the logs are in ${tempDir}` });
+  };
+
+  const startNode = async (index: number) => {
+    for (let start = 1; ; start += 1) {
+      mayEnd.set(index, undefined);
+      const { node, group } = await launch(index);
+      await until(nameOf(index), async () => mayEnd.get(index) !== undefined || (await agentUp(node)));
+      const how = mayEnd.get(index);
+      mayEnd.delete(index);
+      if (how === undefined) return;
+      const tooSlow = (await group.lastLines(40)).includes("timed out during startup");
+      if (!tooSlow || start === mostStarts) throw await endedEarly(group, index + 1, how);
+      onEvent(`${nameOf(index)} was too slow to start for Ray, and ended; once more`);
+      // What it began outlives it for a moment, on the same ports.
+      await group.end(0);
+    }
+  };
+
+  // Before a node's agent is up, a submission to it is refused with "No available agent".
+  const agentUp = ({ agentHttp }: { agentHttp: number }) =>
+    answers(`http://127.0.0.1:${agentHttp}/api/local_raylet_healthz`, token);
 
   const until = async (what: string, check: () => Promise<boolean>) => {
     let lastSign = Date.now();
     while (!(await check())) {
       options.signal?.throwIfAborted();
       const [first] = dead;
-      if (first !== undefined) {
-        // A traceback's indented lines are Ray's inside; what is wrong stands in the others.
-        const printed = (await first.group.lastLines(40)).split("\n").filter((line) => /^\S/.test(line));
-        throw new LovageError(
-          "STACK_FAILED",
-          `Ray node ${first.node} ended while it started (${first.how}):\n${printed.slice(-5).join("\n")}`,
-          { hint: `the logs are in ${tempDir}` },
-        );
-      }
+      if (first !== undefined) throw await endedEarly(first.group, first.node, first.how);
       if (Date.now() > deadline) {
         throw new LovageError(
           "STACK_FAILED",
@@ -164,22 +194,16 @@ async function startNodes(options: RayOptions, address: string): Promise<LoggedG
   };
 
   try {
-    const head = await launch(0);
-    await until("the control service", () => accepts(ports.gcs));
-    // Before a node's agent is up, a submission to it is refused with "No available agent".
-    const agentUp = ({ agentHttp }: { agentHttp: number }) =>
-      answers(`http://127.0.0.1:${agentHttp}/api/local_raylet_healthz`, token);
+    await startNode(0);
     const waiting = ports.nodes.map((_, index) => index).slice(1);
     const lane = async () => {
       for (let index = waiting.shift(); index !== undefined; index = waiting.shift()) {
-        const node = await launch(index);
-        await until(`node ${index + 1}`, () => agentUp(node));
-        onEvent(`node ${index + 1} joined (${seconds()})`);
+        await startNode(index);
+        onEvent(`${nameOf(index)} joined (${seconds()})`);
       }
     };
     await Promise.all([
       until("the Jobs API", () => answers(`${address}/api/jobs/`, token)),
-      until("the head's agent", () => agentUp(head)),
       ...Array.from({ length: startsAtOnce }, lane),
     ]);
   } catch (error) {
@@ -191,6 +215,17 @@ async function startNodes(options: RayOptions, address: string): Promise<LoggedG
       if (!group.told) options.onExit?.(`node ${index + 1} ended (${how})`);
     });
   }
-  onEvent(`ready (${seconds()})`);
+  const all = ports.nodes.reduce((sum, _, index) => sum + cpusOf(options.cpus, index), 0);
+  const size = ports.nodes.length === 1 ? "" : `: ${ports.nodes.length} nodes, ${all} CPUs`;
+  onEvent(`ready (${seconds()})${size}`);
   return groups;
+}
+
+function nameOf(index: number): string {
+  return index === 0 ? "the head" : `node ${index + 1}`;
+}
+
+/** CPUs of a node, counted from 0. */
+export function cpusOf(cpus: number | readonly number[] = 2, index: number): number {
+  return typeof cpus === "number" ? cpus : (cpus[index] ?? 2);
 }

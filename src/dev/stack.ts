@@ -4,7 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { LovageError } from "../core/errors.ts";
 import type { Service } from "../process/service.ts";
 import { type NeededPort, requirePorts } from "./ports.ts";
-import { type LocalRay, startRay } from "./ray.ts";
+import { cpusOf, type LocalRay, startRay } from "./ray.ts";
 import { neededRayPorts, rayPorts } from "./ray-ports.ts";
 import { type StackProcess, startStackProcess } from "./stack-process.ts";
 import { createStackState } from "./stack-state.ts";
@@ -34,8 +34,8 @@ export interface DevStackOptions {
   rayToken?: string | undefined;
   /** Of the stack's own cluster. Default 1. */
   rayNodes?: number | undefined;
-  /** CPUs of each node. Default 2. */
-  rayCpus?: number | undefined;
+  /** CPUs of each node, the head's first, or one number for all. Default 2. */
+  rayCpus?: number | readonly number[] | undefined;
   /** Port of the dashboard and Jobs API. Default 8265. */
   rayPort?: number | undefined;
   /** First of the cluster's other ports, 10 and 10 more for each node. Default 20800. */
@@ -189,13 +189,12 @@ export function createDevStack(options: DevStackOptions): DevStack {
   async function connection(): Promise<Record<string, string>> {
     const token = await rayToken();
     const nodes = ports.nodes.length;
+    const cpus = ports.nodes.reduce((sum, _, index) => sum + cpusOf(options.rayCpus, index), 0);
     return {
       REDIS_URL: options.redisUrl ?? redis?.url ?? "",
       RAY_ADDRESS: options.rayAddress ?? ray?.address ?? "",
       ...(token === undefined ? {} : { RAY_AUTH_TOKEN: token }),
-      ...(ray === undefined
-        ? {}
-        : { RAY_EXPECTED_NODES: String(nodes), RAY_EXPECTED_CPUS: String(nodes * (options.rayCpus ?? 2)) }),
+      ...(ray === undefined ? {} : { RAY_EXPECTED_NODES: String(nodes), RAY_EXPECTED_CPUS: String(cpus) }),
       ...(options.dashboardPort === undefined
         ? {}
         : {

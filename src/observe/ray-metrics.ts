@@ -16,6 +16,23 @@ const clientCodes = [
   "RAY_RESPONSE_TOO_LARGE",
 ];
 
+/** Whether the worker takes each Ray cluster for up. */
+export function addBreakerMetric(
+  { registry, beforeScrape }: Metrics,
+  states: () => Readonly<Record<string, string>>,
+): void {
+  const open = new Gauge({
+    name: "lovage_ray_breaker_open",
+    help: "Whether the worker takes the Ray cluster for down, so that it begins nothing there: 1 or 0.",
+    labelNames: ["cluster"],
+    registers: [registry],
+  });
+  beforeScrape(() => {
+    for (const [cluster, state] of Object.entries(states()))
+      open.set({ cluster }, state === "closed" ? 0 : 1);
+  });
+}
+
 /** What a worker's Ray jobs do, counted: the Ray room's observer. */
 export function createRayMetrics({ registry }: Metrics, tasks: readonly string[]) {
   const nameOf = createNames(tasks);

@@ -6,6 +6,7 @@ import type { CallMeta, Continuation } from "../task/codec.ts";
 import { maxHeaderBytes } from "../task/enqueue-hooks.ts";
 import { readTimeLimits } from "../task/limits.ts";
 import { queueNames } from "../task/queue-names.ts";
+import { clusterName } from "../task/ray-clusters.ts";
 import { type Deduplication, readDeduplication } from "./deduplication.ts";
 import type { Confirmation } from "./durability.ts";
 import { checkSize } from "./size.ts";
@@ -83,6 +84,7 @@ export function readCallMeta(options: EnqueueOptions, now?: number): CallMeta {
     ...(expires !== undefined && { expiresAt: readMoment(expires, "expires", now) }),
     ...(soft !== undefined && { softTimeLimit: soft }),
     ...(hard !== undefined && { timeLimit: hard }),
+    ...(options.rayCluster !== undefined && { rayCluster: checkCluster(options.rayCluster) }),
     ...(options.backoff !== undefined && { backoff: readBackoff(options.backoff, options.maxBackoff) }),
     ...(tags !== undefined && { tags: [...tags] }),
     ...(metadata !== undefined && { metadata: { ...metadata } }),
@@ -151,6 +153,11 @@ function checkHeaders(headers: Readonly<Record<string, string>>): void {
 
 function isRecord(value: unknown): boolean {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function checkCluster(name: string): string {
+  if (typeof name === "string" && clusterName.test(name)) return name;
+  throw refused("rayCluster", name, 'use a name of RAY_CLUSTERS, or "default"');
 }
 
 function checkContinuation(field: string, { task, into }: Continuation): void {

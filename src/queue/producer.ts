@@ -54,6 +54,8 @@ export function prepareJob(
   if (options.id !== undefined && deduplication?.mode === "debounce") checkReplaceable(options.id);
   if (target.kind === "ray" && options.softTimeLimit !== undefined)
     throw deafToSoftLimit(options.softTimeLimit);
+  if (options.rayCluster !== undefined && target.kind !== undefined && target.kind !== "ray")
+    throw noRayTask(target.name, options.rayCluster);
   const { queue = target.queue, attempts = target.retry.attempts } = options;
   const opts: PreparedJob["opts"] = {
     ...readJobOptions(target.name, options, now),
@@ -73,6 +75,14 @@ export function prepareJob(
   if (options.confirm === "disk" || options.confirm === "replica") job.confirm = options.confirm;
   if (options.id !== undefined || derivedId !== undefined) job.chosenId = true;
   return job;
+}
+
+function noRayTask(task: string, rayCluster: string): LovageError {
+  return new LovageError("INPUT_INVALID", `${task} is no Ray task, so it cannot be sent to a Ray cluster`, {
+    field: "rayCluster",
+    value: rayCluster,
+    hint: "leave it out; what a task itself runs on Ray names its cluster there",
+  });
 }
 
 /** Puts jobs into their queues, as they are. Resolves when Redis has them. */

@@ -5,7 +5,7 @@ import { LovageError } from "../core/errors.ts";
 const refusal = /^NOPERM|ACL failure in script|user executing the script can't/;
 
 /** How Redis says that its memory is full, or that it cannot write its files; of a command and of one inside a script. */
-const full = /^(?:ERR )?OOM |^MISCONF|-OOM |command not allowed when used memory > /;
+const full = /(?:^|-|ERR )(?:OOM|MISCONF) /;
 
 /** How one says that it was the master and is a replica now: nothing of the command was done. */
 const demotion = /^READONLY|^UNBLOCKED/;

@@ -40,6 +40,8 @@ const Beat = z.object({
   /** Bytes of memory the process holds. */
   rss: z.number(),
   stopping: z.boolean(),
+  /** The Ray clusters that it knows, and the state of its breaker of each; an earlier release does not say. */
+  rayClusters: z.record(z.string(), z.enum(["closed", "open", "half-open"])).optional(),
 });
 
 /** What a worker says of itself every two seconds. */

@@ -79,6 +79,8 @@ interface Lane {
   readonly queues: Queues;
   /** Undefined where each job gets a trace of its own, which BullMQ makes. */
   readonly plain: PlainJobs | undefined;
+  /** How many connections there were so far. */
+  readonly connections: number;
   /** @throws LovageError `REDIS_UNAVAILABLE` when there is no connection in time */
   ready(within: number): Promise<void>;
   close(): Promise<void>;
@@ -92,6 +94,7 @@ function createLane(broker: Broker): Lane {
   let plain: PlainJobs | undefined;
   const waiting = new Set<() => void>();
   let last: unknown;
+  let connections = 0;
   let closed = false;
 
   function open() {
@@ -101,6 +104,7 @@ function createLane(broker: Broker): Lane {
     });
     redis.on("ready", () => {
       last = undefined;
+      connections += 1;
       for (const go of waiting) go();
     });
     redis.connect().catch(() => {});
@@ -114,6 +118,9 @@ function createLane(broker: Broker): Lane {
     get queues() {
       queues ??= createQueues(redis ?? open(), broker.keys, () => {}, broker.telemetry);
       return queues;
+    },
+    get connections() {
+      return connections;
     },
     get plain() {
       if (broker.telemetry !== undefined) return undefined;
@@ -145,10 +152,11 @@ function createLane(broker: Broker): Lane {
 
 async function makeJobs(
   { keys, address }: Broker,
-  { redis, queues, plain }: Lane,
+  lane: Lane,
   jobs: readonly PreparedJob[],
   until: number,
 ): Promise<JobPlace[]> {
+  const { redis, queues, plain, connections } = lane;
   const asked = confirmationOf(jobs);
   if (asked !== undefined) await requireConfirmation(redis, asked);
   const claims = await claimKeys(redis, keys, jobs);
@@ -184,7 +192,11 @@ async function makeJobs(
   const places: JobPlace[] = [];
   for (let from = 0; from < jobs.length; from += atOnce)
     places.push(...(await Promise.all(jobs.slice(from, from + atOnce).map(make))));
-  if (asked !== undefined) await confirm(redis, asked, places, until - Date.now());
+  if (asked !== undefined) {
+    await confirm(redis, asked, places, until - Date.now());
+    // Another Redis may have answered than the one that took the jobs: it died in between and came back.
+    if (lane.connections !== connections) throw new Error("Connection is closed: all is sent once more");
+  }
   return places;
 }
 

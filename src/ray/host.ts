@@ -1,10 +1,10 @@
 import type { Progress } from "../core/progress.ts";
 import type { TaskLogger } from "../task/context.ts";
 
-/** The Ray jobs that must stop, kept in Redis until the cluster proves that they did. */
+/** The Ray jobs that must stop, as `stopMark` writes them, kept in Redis until their cluster proves that they did. */
 export interface RayStops {
-  add(submissionId: string): Promise<void>;
-  remove(submissionId: string): Promise<void>;
+  add(mark: string): Promise<void>;
+  remove(mark: string): Promise<void>;
   list(): Promise<string[]>;
 }
 
@@ -16,6 +16,8 @@ export interface RayHost {
    */
   readonly signal: AbortSignal;
   readonly logger: TaskLogger;
+  /** Whether the attempt can be put off while its cluster is down: nothing but the Ray job is part of it. */
+  readonly postponable: boolean;
   progress(progress: Progress): Promise<void>;
   /** Keeps lines and the cursor in one step. */
   log(lines: readonly string[], cursor?: string): Promise<void>;

@@ -1,6 +1,7 @@
 import { untilAborted } from "../core/abort.ts";
 import { RayError } from "../ray-client-http/index.ts";
 import type { RayDefinition } from "../task/definition.ts";
+import type { RayClusters } from "./clusters.ts";
 import { find, refuseReplaced } from "./find.ts";
 import type { RayHost } from "./host.ts";
 import { patienceOf, type RayParts, withId } from "./parts.ts";
@@ -8,18 +9,26 @@ import { withPatience } from "./patience.ts";
 import { parseRecord, type RayRecord, writeRecord } from "./record.ts";
 import { buildSubmission, type RayAttempt } from "./submission.ts";
 
-/** The Ray job of an attempt: the one that runs already, or a new one. */
+/**
+ * The Ray job of an attempt: the one that runs already, or a new one; and what its cluster is.
+ * @throws LovageError `RAY_CLUSTER_UNKNOWN`
+ */
 export async function launch(
-  parts: RayParts,
+  clusters: RayClusters,
   definition: RayDefinition,
   attempt: RayAttempt,
   input: unknown,
   host: RayHost,
-): Promise<RayRecord> {
+): Promise<{ parts: RayParts; record: RayRecord }> {
   const earlier = parseRecord(await host.readRayJob());
+  const parts = clusters.of(earlier, attempt.cluster ?? definition.cluster);
   const attached = earlier === undefined ? undefined : await attach(parts, earlier, attempt, host);
-  if (attached !== undefined) parts.observer?.submitted(attempt.task, "attached");
-  return attached ?? submit(parts, definition, attempt, input, host);
+  if (attached !== undefined) {
+    parts.observer?.submitted(attempt.task, "attached");
+    return { parts, record: attached };
+  }
+  // Where it was to be all the same: the earlier one's submit may still be on its way there.
+  return { parts, record: await submit(parts, definition, attempt, input, host) };
 }
 
 /**
@@ -54,7 +63,8 @@ async function submit(
 ): Promise<RayRecord> {
   const { client, programs, settings } = parts;
   // All of it again after a silence: a head that was replaced meanwhile lacks the package, and is another session.
-  const record = await withPatience(patienceOf(host, parts), async ({ signal }) => {
+  const patience = { ...patienceOf(host, parts), postponable: host.postponable };
+  const record = await withPatience(patience, async ({ signal }) => {
     const [packageUri, { sessionName }] = await Promise.all([
       programs.ensure(definition.program, signal),
       client.version({ signal }),
@@ -62,6 +72,7 @@ async function submit(
     const submission = buildSubmission(definition, attempt, input, packageUri, settings, parts.trace?.());
     const made: RayRecord = {
       submissionId: submission.submissionId,
+      cluster: parts.cluster,
       attempt: attempt.attempt,
       sessionName: sessionName ?? "",
       submittedAt: Date.now(),
@@ -74,7 +85,7 @@ async function submit(
       // looking, so a repeated call cannot start a second one.
       const { alreadyExisted } = await untilAborted(client.submit(submission), signal);
       const text = alreadyExisted ? "re-attached to the Ray job" : "submitted the Ray job";
-      withId(host, made).logger.info({ program: definition.program }, text);
+      withId(host, made).logger.info({ program: definition.program, cluster: parts.cluster }, text);
       parts.observer?.submitted(attempt.task, alreadyExisted ? "attached" : "submitted");
     } catch (error) {
       const refused = error instanceof RayError && !error.retryable;

@@ -1,7 +1,9 @@
 import { isTerminal, type RayClient } from "../ray-client-http/index.ts";
 import type { TaskLogger } from "../task/context.ts";
+import type { RayClients } from "./clusters.ts";
 import type { RayStops } from "./host.ts";
 import { createReaper, type Reaper } from "./reaper.ts";
+import { stopMark } from "./stop-mark.ts";
 import { submittedBy } from "./submission.ts";
 
 /** The job that a Ray job was submitted for. */
@@ -24,25 +26,37 @@ export interface RayUpkeep {
   createReaper(stops: RayStops, logger: TaskLogger): Reaper;
 }
 
-export function createRayUpkeep(client: RayClient): RayUpkeep {
+/** A cluster that does not answer keeps none of the others from it; what it ends with is thrown at last. */
+export function createRayUpkeep(clients: RayClients): RayUpkeep {
+  async function stopOn(
+    cluster: string,
+    client: RayClient,
+    [redisId, stops, areOver]: Parameters<RayUpkeep["stopOrphans"]>,
+  ): Promise<string[]> {
+    const stopping = new Set(await stops.list());
+    const open = (await client.list()).flatMap(({ submissionId, status, metadata }) => {
+      if (submissionId === null || isTerminal(status) || stopping.has(stopMark({ submissionId, cluster })))
+        return [];
+      // Nothing is known of the jobs in another Redis that uses this cluster, so its Ray jobs are left alone.
+      const ours = metadata?.["submitted_by"] === submittedBy && metadata["lovage_redis"] === redisId;
+      const [, queue] = submissionId.split(":");
+      const id = metadata?.["lovage_job_id"];
+      return ours && queue !== undefined && id !== undefined ? [{ submissionId, owner: { queue, id } }] : [];
+    });
+    const over = await areOver(open.map(({ owner }) => owner));
+    const orphans = open.flatMap(({ submissionId }, index) => (over[index] === true ? [submissionId] : []));
+    for (const submissionId of orphans) await stops.add(stopMark({ submissionId, cluster }));
+    return orphans;
+  }
+
   return {
-    async stopOrphans(redisId, stops, areOver) {
-      const stopping = new Set(await stops.list());
-      const open = (await client.list()).flatMap(({ submissionId, status, metadata }) => {
-        if (submissionId === null || isTerminal(status) || stopping.has(submissionId)) return [];
-        // Nothing is known of the jobs in another Redis that uses this cluster, so its Ray jobs are left alone.
-        const ours = metadata?.["submitted_by"] === submittedBy && metadata["lovage_redis"] === redisId;
-        const [, queue] = submissionId.split(":");
-        const id = metadata?.["lovage_job_id"];
-        return ours && queue !== undefined && id !== undefined
-          ? [{ submissionId, owner: { queue, id } }]
-          : [];
-      });
-      const over = await areOver(open.map(({ owner }) => owner));
-      const orphans = open.flatMap(({ submissionId }, index) => (over[index] === true ? [submissionId] : []));
-      for (const submissionId of orphans) await stops.add(submissionId);
-      return orphans;
+    async stopOrphans(...parts) {
+      const each = await Promise.allSettled(
+        Object.entries(clients).map(([cluster, client]) => stopOn(cluster, client, parts)),
+      );
+      for (const one of each) if (one.status === "rejected") throw one.reason;
+      return each.flatMap((one) => (one.status === "fulfilled" ? one.value : []));
     },
-    createReaper: (stops, logger) => createReaper({ client, stops, logger }),
+    createReaper: (stops, logger) => createReaper({ clients, stops, logger }),
   };
 }

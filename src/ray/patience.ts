@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describeError, LovageError } from "../core/errors.ts";
 import { RayError } from "../ray-client-http/index.ts";
+import { PostponeRequest } from "../task/postpone-request.ts";
+import type { Breaker } from "./breaker.ts";
 
 /** Waits with a cluster that does not answer: a head node that restarts is no reason to fail a job. */
 export interface Patience {
@@ -11,6 +13,10 @@ export interface Patience {
   onSilence(reason: string, milliseconds: number): void;
   /** Called each time that the cluster said nothing, or refused. */
   onFault?(error: unknown): void;
+  /** Hears what each call ended with. */
+  breaker?: Breaker | undefined;
+  /** Whether the call is put off while the breaker is open. Default: it goes on waiting, until the timeout. */
+  postponable?: boolean;
   /** Whether a refused token is waited for as well: what runs already must not die of a token that was renewed. */
   unauthorizedToo?: boolean;
 }
@@ -19,6 +25,7 @@ export interface Patience {
  * Calls until the cluster answers. Only silence is waited for; an answer that is an error is thrown at once.
  * @param call is given the signal, to end a request that is under way
  * @throws LovageError `RAY_UNAVAILABLE` when it stayed silent too long; the signal's reason when aborted
+ * @throws PostponeRequest when the call may be put off, and the breaker is open
  */
 export async function withPatience<T>(
   patience: Patience,
@@ -28,10 +35,14 @@ export async function withPatience<T>(
   let told = 0;
   for (let pause = 250; ; pause = Math.min(pause * 1.7, 5000)) {
     patience.signal.throwIfAborted();
+    if (patience.postponable === true) refuseWhileOpen(patience.breaker);
     try {
-      return await call({ signal: patience.signal });
+      const answer = await call({ signal: patience.signal });
+      patience.breaker?.note();
+      return answer;
     } catch (error) {
       patience.signal.throwIfAborted();
+      if (error instanceof RayError) patience.breaker?.note(error);
       if (error instanceof RayError && error.code !== "RAY_NOT_FOUND") patience.onFault?.(error);
       const refused = error instanceof RayError && error.code === "RAY_UNAUTHORIZED";
       if (!isSilence(error) && !(refused && patience.unauthorizedToo === true)) throw error;
@@ -43,7 +54,7 @@ export async function withPatience<T>(
           `the Ray cluster did not answer for ${Math.round(silent / 1000)} s`,
           {
             cause: error,
-            hint: "check RAY_ADDRESS and the head node; the job may be tried again",
+            hint: "check the cluster's address and its head node; the job may be tried again",
           },
         );
       }
@@ -54,6 +65,16 @@ export async function withPatience<T>(
     }
     await pauseUnlessAborted(pause, patience.signal);
   }
+}
+
+/** @throws PostponeRequest unless Ray jobs may be begun on the cluster now */
+function refuseWhileOpen(breaker: Breaker | undefined): void {
+  if (breaker === undefined || breaker.state === "closed") return;
+  throw new PostponeRequest(breaker.putOff(), whyDown(breaker.cluster));
+}
+
+export function whyDown(cluster: string): string {
+  return `the Ray cluster ${cluster} is down`;
 }
 
 /** Sleeps, or throws the signal's own reason. */

@@ -1,9 +1,11 @@
 import { describeError } from "../core/errors.ts";
 import { isTerminal, type RayClient } from "../ray-client-http/index.ts";
 import type { TaskLogger } from "../task/context.ts";
+import type { RayClients } from "./clusters.ts";
 import type { RayStops } from "./host.ts";
 import { isSilence } from "./patience.ts";
 import { stopOnce } from "./stop.ts";
+import { readStopMark } from "./stop-mark.ts";
 
 /** How often the Ray jobs that must stop are told so again, in milliseconds. */
 const interval = 3000;
@@ -18,7 +20,7 @@ export interface Reaper {
 }
 
 export interface ReaperOptions {
-  client: RayClient;
+  clients: RayClients;
   stops: RayStops;
   logger: TaskLogger;
 }
@@ -27,26 +29,34 @@ export interface ReaperOptions {
  * Repeats the stop of Ray jobs whose jobs are over, until they are terminal. Every worker has one; a stop does no harm
  * twice, so they need not agree.
  */
-export function createReaper({ client, stops, logger }: ReaperOptions): Reaper {
+export function createReaper({ clients, stops, logger }: ReaperOptions): Reaper {
   const stopping = new AbortController();
   const unknownSince = new Map<string, number>();
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
 
   async function reap(): Promise<void> {
-    for (const submissionId of await stops.list()) {
+    const silent = new Set<string>();
+    for (const mark of await stops.list()) {
       stopping.signal.throwIfAborted();
+      const { cluster, submissionId } = readStopMark(mark);
+      const client = Object.hasOwn(clients, cluster) ? clients[cluster] : undefined;
+      // Of a cluster that this process does not know another may.
+      if (client === undefined || silent.has(cluster)) continue;
       try {
-        if (await isOver(submissionId)) await stops.remove(submissionId);
+        if (await isOver(client, submissionId)) await stops.remove(mark);
       } catch (error) {
-        logger.debug({ submissionId, reason: describeError(error) }, "a Ray job could not be stopped yet");
+        logger.debug(
+          { submissionId, cluster, reason: describeError(error) },
+          "a Ray job could not be stopped yet",
+        );
         // One that Ray refuses must not keep the others from their stop; a silent cluster answers none.
-        if (isSilence(error)) return;
+        if (isSilence(error)) silent.add(cluster);
       }
     }
   }
 
-  async function isOver(submissionId: string): Promise<boolean> {
+  async function isOver(client: RayClient, submissionId: string): Promise<boolean> {
     const status = await stopOnce(client, submissionId, stopping.signal);
     if (status === undefined) {
       const since = unknownSince.get(submissionId) ?? Date.now();

@@ -3,6 +3,8 @@ import type { RayHost } from "./host.ts";
 
 const RayRecord = z.looseObject({
   submissionId: z.string(),
+  /** The cluster's name; absent: default, as an earlier release has it. */
+  cluster: z.string().optional(),
   /** The attempt it was submitted for; a later attempt may have adopted it. */
   attempt: z.number(),
   /** Changes when the cluster is replaced. */

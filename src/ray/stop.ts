@@ -4,6 +4,7 @@ import type { RayHost } from "./host.ts";
 import { patienceOf, type RayParts, withId } from "./parts.ts";
 import { type Patience, pauseUnlessAborted, withPatience } from "./patience.ts";
 import { parseRecord, type RayRecord, writeRecord } from "./record.ts";
+import { stopMark } from "./stop-mark.ts";
 import { isDoubtful } from "./verdict.ts";
 
 /** How long an aborted job itself repeats the stop of its Ray job, in milliseconds. */
@@ -19,7 +20,8 @@ const pendingLooks = 4;
 export async function stopRayJob(parts: RayParts, record: RayRecord, job: RayHost): Promise<void> {
   const id = record.submissionId;
   const host = withId(job, record);
-  await host.stops.add(id);
+  const mark = stopMark(record);
+  await host.stops.add(mark);
   const deadline = AbortSignal.timeout(stopPatience);
   const patient: Patience = { ...patienceOf(host, parts), signal: deadline };
   let pending = 0;
@@ -29,7 +31,7 @@ export async function stopRayJob(parts: RayParts, record: RayRecord, job: RayHos
       // A submit whose answer was lost may still be on its way.
       if (status === undefined) throw new LovageError("RAY_JOB_LOST", "the cluster does not know it");
       if (isTerminal(status)) {
-        await host.stops.remove(id);
+        await host.stops.remove(mark);
         host.logger.info({ status }, "the Ray job is stopped");
         break;
       }
@@ -49,7 +51,7 @@ export async function stopRayJob(parts: RayParts, record: RayRecord, job: RayHos
 /** Has the reaper stop a Ray job of which it is not known that it ended, once its job is over without it. */
 export async function leaveToReaper(host: Pick<RayHost, "readRayJob" | "stops">): Promise<void> {
   const record = parseRecord(await host.readRayJob());
-  if (record !== undefined && !record.settled) await host.stops.add(record.submissionId);
+  if (record !== undefined && !record.settled) await host.stops.add(stopMark(record));
 }
 
 /** Tells a Ray job to stop unless it has ended; its status before, or undefined when the cluster does not know it. */

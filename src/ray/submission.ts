@@ -24,6 +24,8 @@ export interface RayAttempt {
   task: string;
   queue: string;
   attempt: number;
+  /** The cluster that the call asked for, instead of its task's. */
+  cluster?: string | undefined;
   /** Milliseconds since 1970: an id that was free again after its job was removed is another job's. */
   enqueuedAt: number;
 }

@@ -24,6 +24,8 @@ export interface CallOptions {
   softTimeLimit?: Duration;
   /** Instead of the task's own; see `timeLimit` of a task's definition. */
   timeLimit?: Duration;
+  /** The Ray cluster that a Ray task's program runs on, instead of its task's: a name of `RAY_CLUSTERS`, or "default". */
+  rayCluster?: string;
   /** Up to 20 words to find the job by, of up to 100 characters. */
   tags?: readonly string[];
   /** Kept with the job for whoever looks at it; up to 16 KiB of JSON. */
@@ -44,6 +46,7 @@ export const callOptionNames = {
   maxBackoff: true,
   softTimeLimit: true,
   timeLimit: true,
+  rayCluster: true,
   tags: true,
   metadata: true,
   onSuccess: true,

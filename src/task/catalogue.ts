@@ -4,7 +4,7 @@ import { suggestion } from "../core/suggestion.ts";
 import { builtinPrefix, builtins } from "./builtin.ts";
 import type { Task } from "./definition.ts";
 
-export { describeTask, kindOf, type TaskManifest } from "./manifest.ts";
+export { describeTask, describeTaskOn, kindOf, type TaskManifest } from "./manifest.ts";
 
 /** Any task at all; `any` would do the same less safely: `run` takes what the task's own schema makes. */
 export type AnyTask = Omit<Task, "run"> & {

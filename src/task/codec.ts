@@ -21,6 +21,8 @@ const Meta = z.object({
   /** Milliseconds: time limits of this call instead of its task's. */
   softTimeLimit: z.number().optional(),
   timeLimit: z.number().optional(),
+  /** The Ray cluster of this call instead of its task's. */
+  rayCluster: z.string().optional(),
   /** Milliseconds: the back-off of this call instead of its task's. */
   backoff: z.object({ delay: z.number(), max: z.number() }).optional(),
   tags: z.array(z.string()).optional(),

@@ -29,18 +29,21 @@ export interface PendingDemand {
 /** A finished Ray job as the cluster lists it. */
 export interface FinishedRayJob {
   submissionId: string;
+  /** The name of the cluster; absent: default. */
+  cluster?: string;
   status: "SUCCEEDED" | "FAILED" | "STOPPED";
   /** Milliseconds since 1970; null when the cluster does not say. */
   endedAt: number | null;
 }
 
-/** The Ray cluster, as far as operating tasks need it. All calls reject with a coded error when it does not answer. */
+/** The Ray clusters, as far as operating tasks need them: nodes and demand are the default one's. All calls reject with a coded error when it does not answer. */
 export interface ClusterOperations {
   nodes(): Promise<ClusterNode[]>;
   pendingDemand(): Promise<PendingDemand[]>;
-  /** Terminal Ray jobs that Lovage submitted; nobody else's. */
+  /** Terminal Ray jobs that Lovage submitted, on every cluster that answers; nobody else's. */
   finishedRayJobs(): Promise<FinishedRayJob[]>;
-  deleteRayJob(submissionId: string): Promise<boolean>;
+  /** @param cluster default: "default" */
+  deleteRayJob(submissionId: string, cluster?: string): Promise<boolean>;
 }
 
 export interface RedisHealth {

@@ -4,6 +4,7 @@ import type { AnyTask, Catalogue } from "./catalogue.ts";
 import { type Call, decodeCall } from "./codec.ts";
 import type { TaskContext } from "./context.ts";
 import { deafToSoftLimit, type TimeLimits } from "./limits.ts";
+import { PostponeRequest } from "./postpone-request.ts";
 import { isWorthRetry, RetryRequest } from "./retry.ts";
 import { type AttemptSignals, limitTime, UnlimitedSignals } from "./time-limits.ts";
 import { validate } from "./validation.ts";
@@ -30,7 +31,7 @@ export interface Delivery {
 
 /**
  * How an attempt ended. Nothing is decided by `handed-back` (another worker goes on with the same attempt), by
- * `postponed` (a limit is reached; the attempt has not begun) and by `waiting-children` (a workflow waits for its calls).
+ * `postponed` (a limit is reached, or its Ray cluster is down; the attempt has not begun) and by `waiting-children` (a workflow waits for its calls).
  */
 export type Outcome =
   | { type: "completed"; output: unknown }
@@ -173,6 +174,8 @@ function classify(
   task: AnyTask | undefined,
 ): Outcome {
   const error = causeOf(thrown, signals);
+  if (error instanceof PostponeRequest)
+    return { type: "postponed", milliseconds: error.milliseconds, why: error.message };
   if (error.code === "WORKER_STOPPING" || error.code === "LOCK_LOST") return { type: "handed-back", error };
   if (error.code === "JOB_CANCELLED") return { type: "cancelled", error };
   if (error.code === "JOB_EXPIRED") return { type: "expired", error };

@@ -5,6 +5,7 @@ export { type Catalogue, createCatalogue, type TasksOf, type TaskTypes } from ".
 export {
   type BrokerOperations,
   type ClusterOperations,
+  type FinishedRayJob,
   type NotificationChannel,
   notificationChannels,
   type QueueHealth,

@@ -2,6 +2,7 @@ import * as z from "zod";
 import type { AnyTask } from "./catalogue.ts";
 import type { QueueName, RetryPolicy } from "./definition.ts";
 import type { TaskLimits } from "./limits.ts";
+import { defaultCluster } from "./ray-clusters.ts";
 
 /** A task as it is published in Redis, so that clients need its name only. */
 export interface TaskManifest {
@@ -9,6 +10,8 @@ export interface TaskManifest {
   queue: QueueName;
   description: string;
   kind: "task" | "ray" | "workflow";
+  /** Of a Ray task: its cluster, and those that the workers know. */
+  ray?: { cluster: string; clusters: readonly string[] } | undefined;
   retry: RetryPolicy;
   /** What its definition says; operators may have set others. Absent where an earlier release published it. */
   limits?: TaskLimits | undefined;
@@ -23,11 +26,17 @@ export function kindOf(task: AnyTask): TaskManifest["kind"] {
 }
 
 export function describeTask(task: AnyTask): TaskManifest {
+  return describeTaskOn(task, [defaultCluster]);
+}
+
+/** @param clusters the Ray clusters that the worker knows */
+export function describeTaskOn(task: AnyTask, clusters: readonly string[]): TaskManifest {
   return {
     name: task.name,
     queue: task.queue,
     description: task.description,
     kind: kindOf(task),
+    ...(task.ray !== undefined && { ray: { cluster: task.ray.cluster ?? defaultCluster, clusters } }),
     retry: task.retry,
     limits: task.limits,
     input: z.toJSONSchema(task.input, { io: "input", unrepresentable: "any" }),

@@ -1,5 +1,6 @@
 import { type Duration, toMilliseconds } from "../core/durations.ts";
 import { LovageError } from "../core/errors.ts";
+import { clusterName } from "./ray-clusters.ts";
 
 /** What the driver of a Ray job asks of the cluster. Without any of it Ray runs the driver on the head node. */
 export interface RayResources {
@@ -17,6 +18,8 @@ export interface RayResources {
 export interface RayProgram {
   /** File name of a Python program in the folder of Ray programs. */
   program: string;
+  /** The name of the Ray cluster it runs on, unless a call names another. Default "default", that of `RAY_ADDRESS`. */
+  cluster?: string;
   /** Default: one CPU, so that drivers spread over the cluster instead of crowding the head node. */
   resources?: RayResources;
   /** Default: start "15m", run "6h". */
@@ -28,6 +31,7 @@ export interface RayProgram {
 /** {@link RayProgram} with its defaults. */
 export interface RayDefinition {
   program: string;
+  cluster?: string;
   resources: RayResources;
   /** Milliseconds a Ray job may be PENDING, and may run. */
   deadlines: { start: number; run: number };
@@ -45,9 +49,19 @@ export function readRayProgram(task: string, options: RayProgram): RayDefinition
       hint,
     });
   }
+  if (options.cluster !== undefined && !clusterName.test(options.cluster)) {
+    const hint = "use a small letter, then small letters, digits and _, 31 at most";
+    const value = options.cluster;
+    throw new LovageError("TASK_INVALID", `task ${task}: cluster is ${JSON.stringify(value)}; ${hint}`, {
+      field: "cluster",
+      value,
+      hint,
+    });
+  }
   const { start = "15m", run = "6h" } = options.deadlines ?? {};
   return {
     program: options.program,
+    ...(options.cluster !== undefined && { cluster: options.cluster }),
     resources: options.resources ?? { cpus: 1 },
     deadlines: {
       start: toMilliseconds(start, "deadlines.start"),

@@ -32,6 +32,8 @@ export function createHeartbeat(parts: {
   /** What it counted goes to Redis with each beat. */
   history: HistoryRecorder;
   version: string;
+  /** The Ray clusters that the worker knows, and whether each is taken for up. */
+  rayClusters(): WorkerBeat["rayClusters"];
   logger: Logger;
   /** Told when the worker's name is another than before. */
   onName(name: string): void;
@@ -60,6 +62,7 @@ export function createHeartbeat(parts: {
       lag: watch.lag(),
       rss: process.memoryUsage.rss(),
       stopping,
+      rayClusters: parts.rayClusters(),
     };
   }
 

@@ -22,6 +22,7 @@ export interface PresenceParts extends Omit<RemoteControlParts, "heartbeat" | "r
   /** The name it wishes for. */
   wantedName: string;
   logger: Logger;
+  rayClusters(): WorkerBeat["rayClusters"];
   /** Told when a live worker has that name already, and this one goes by another. */
   onName(name: string): void;
   onError(error: Error): void;

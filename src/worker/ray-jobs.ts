@@ -7,7 +7,7 @@ import type { Reaper } from "../ray/reaper.ts";
 import { parseRecord } from "../ray/record.ts";
 import type { RayRunner } from "../ray/runner.ts";
 import type { RayDefinition } from "../task/definition.ts";
-import type { Attempt } from "../task/execute.ts";
+import type { Attempt, Postponement } from "../task/execute.ts";
 import type { JobLog } from "./job-log.ts";
 
 /** The Ray jobs of a worker's jobs. */
@@ -18,6 +18,10 @@ export interface RayJobs {
     input: unknown,
     signal: AbortSignal,
   ): Promise<unknown>;
+  /** Whether any cluster is down: attempts of Ray tasks are then asked for leave. */
+  anyDown(): boolean;
+  /** For how long an attempt is put off whose cluster is down; undefined: it may begin. */
+  putOff(attempt: Attempt<HeldJob>): Promise<Postponement | undefined>;
   /** Stops the Ray job that an earlier worker may have left running for a job that was cancelled since. */
   stopRecorded(job: HeldJob): Promise<void>;
   /** No Ray job goes on for a job that is over: one that may still run is left to the reaper. */
@@ -36,9 +40,10 @@ interface Parts {
 export function createRayJobs({ broker, rayRunner, logger }: Parts, jobLog: JobLog): RayJobs {
   const stops = createRayStops(broker);
 
-  function hostOf(job: HeldJob, signal: AbortSignal): RayHost {
+  function hostOf(job: HeldJob, signal: AbortSignal, postponable = false): RayHost {
     return {
       signal,
+      postponable,
       logger: jobLog.of(job),
       progress: (progress) => job.progress(progress),
       log: (lines, cursor) => job.log(lines, cursor),
@@ -52,10 +57,16 @@ export function createRayJobs({ broker, rayRunner, logger }: Parts, jobLog: JobL
 
   return {
     reaper: rayRunner.createReaper(stops, logger),
-    run(definition, { delivery }, input, signal) {
-      const { id: jobId, task, queue, attempt, enqueuedAt } = delivery;
-      const which = { jobId, task, queue, attempt, enqueuedAt };
-      return rayRunner.run(definition, which, input, hostOf(delivery, signal));
+    run(definition, { task, call, delivery }, input, signal) {
+      const { id: jobId, queue, attempt, enqueuedAt } = delivery;
+      const cluster = call.meta.rayCluster;
+      const which = { jobId, task: delivery.task, queue, attempt, enqueuedAt, cluster };
+      // What an ordinary task did before its Ray job would be done again.
+      return rayRunner.run(definition, which, input, hostOf(delivery, signal, task.ray !== undefined));
+    },
+    anyDown: () => Object.values(rayRunner.clusters()).some((state) => state !== "closed"),
+    async putOff({ task, call, delivery }) {
+      return task.ray === undefined ? undefined : rayRunner.putOff(task.ray, call.meta.rayCluster, delivery);
     },
     stopRecorded: (job) => rayRunner.stopRecorded(hostOf(job, job.signal)),
     async leaveToReaper(job) {

@@ -12,7 +12,7 @@ import type { WorkerBeat } from "../queue/registry.ts";
 import { createSpreadConsumer } from "../queue/spread-consumer.ts";
 import type { RayRunner } from "../ray/runner.ts";
 import { builtins } from "../task/builtin.ts";
-import { type AnyTask, type Catalogue, describeTask } from "../task/catalogue.ts";
+import { type AnyTask, type Catalogue, describeTaskOn } from "../task/catalogue.ts";
 import type { ClusterOperations, TaskSettings } from "../task/context.ts";
 import type { QueueName } from "../task/definition.ts";
 import type { Dependencies } from "../task/dependencies.ts";
@@ -123,8 +123,8 @@ export function createWorker(options: WorkerOptions): Worker {
     runWorkflow: (attempt) =>
       runWorkflow({ broker, catalogue, gate, now: clock.now }, attempt, context(attempt)),
     callNext: (job, call, output) => continuations.succeeded(job, call.meta, output),
-    isLimited: desk.isLimited,
-    admit: desk.admit,
+    isLimited: (task) => desk.isLimited(task) || (task.ray !== undefined && rayJobs.anyDown()),
+    admit: async (attempt) => (await rayJobs.putOff(attempt)) ?? desk.admit(attempt),
     started: observer?.started,
     now: clock.now,
     rayJobAge: rayJobs.age,
@@ -186,6 +186,7 @@ export function createWorker(options: WorkerOptions): Worker {
     conf: options.conf ?? {},
     concurrencyOf: options.concurrencyOf ?? (() => 1),
     logger,
+    rayClusters: options.rayRunner.clusters,
     onName(name) {
       contextParts.workerName = name;
       jobLog.rename(name);
@@ -224,7 +225,11 @@ export function createWorker(options: WorkerOptions): Worker {
   let stopping: Promise<void> | undefined;
   const inner: Service = {
     async start() {
-      await publishManifests(broker, catalogue.tasks.map(describeTask));
+      const clusters = Object.keys(options.rayRunner.clusters());
+      await publishManifests(
+        broker,
+        catalogue.tasks.map((task) => describeTaskOn(task, clusters)),
+      );
       await presence.start();
       await rayJobs.reaper.start();
       await sweeper.start();

@@ -30,6 +30,7 @@ from lovage_paths import (
     output_file,
     refuse_input_as_output,
 )
+from nodes_used import NodesUsed, nodes_used
 from prediction_files import CsvFile, ParquetFiles
 from ray_cluster import cpus_for_workers, cpus_per_worker
 from row_predictions import UNSEEN, predict_rows
@@ -64,6 +65,7 @@ class Report(Model):
     extra_columns: list[str]
     unseen_categories: dict[str, int]
     seconds: float
+    nodes: NodesUsed
 
 
 def main(request: Request, job: Job) -> Report:
@@ -111,7 +113,8 @@ def main(request: Request, job: Job) -> Report:
                 "ROWS_LOST",
                 f"{found.total} rows were read, {rows} written: the dataset was changed meanwhile",
             )
-    job.progress(1.0, f"{rows} rows written")
+    nodes = nodes_used()
+    job.progress(1.0, f"{rows} rows written, {nodes}")
     learned = {c.name for c in manifest.columns} | {manifest.target.name, *manifest.excluded}
     return Report(
         model=request.model,
@@ -124,6 +127,7 @@ def main(request: Request, job: Job) -> Report:
         extra_columns=[n for n in found.kinds if n not in learned],
         unseen_categories=unseen,
         seconds=round(time.monotonic() - began, 3),
+        nodes=nodes,
     )
 
 

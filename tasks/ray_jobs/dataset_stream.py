@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from csv_batches import opened
 from lovage_job import BadInput
 from lovage_paths import DataFile
+from nodes_used import note_node
 from ray_cluster import connect, cpus_per_worker
 from tabular import Scan, read_batches
 
@@ -93,6 +94,7 @@ def _groups(file: DataFile) -> list[int]:
 
 
 def _read(piece: pa.Table, schema: pa.Schema) -> Iterator[pa.Table]:
+    note_node()
     (row,) = piece.to_pylist()
     left = row["rows"]
     file = DataFile(row["path"], row["size"], row["format"])

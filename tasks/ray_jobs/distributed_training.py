@@ -19,6 +19,7 @@ from features import Ignored
 from lovage_job import Job, Model, run
 from lovage_paths import model_dir
 from model_lock import locked
+from nodes_used import NodesUsed, nodes_used
 from prepared_data import prepare
 from training import train
 from training_spec import Name, Spec, part
@@ -51,6 +52,7 @@ class Report(Model):
     workers: int
     seconds: float
     reused: bool
+    nodes: NodesUsed | None
 
 
 def main(request: Request, job: Job) -> Report:
@@ -65,7 +67,7 @@ def main(request: Request, job: Job) -> Report:
             with locked(folder, job.submission_id) as check:
                 check()
                 model_store.advance(folder, done.version)
-        return _report(done, folder, began, reused=True)
+        return _report(done, folder, began, None)
 
     def progress(fraction: float, message: str) -> None:
         job.progress(fraction, message)
@@ -83,11 +85,12 @@ def main(request: Request, job: Job) -> Report:
         put_in_use=request.set_latest,
         excluded=spec.exclude,
     )
-    job.progress(1.0, f"saved {request.model} {manifest.version}")
-    return _report(manifest, folder, began, reused=False)
+    nodes = nodes_used()
+    job.progress(1.0, f"saved {request.model} {manifest.version}, {nodes}")
+    return _report(manifest, folder, began, nodes)
 
 
-def _report(manifest: model_store.Manifest, folder: str, began: float, *, reused: bool) -> Report:
+def _report(manifest: model_store.Manifest, folder: str, began: float, nodes: NodesUsed | None) -> Report:
     fields: dict[str, Any] = {
         "path": f"{folder}/{manifest.version}",
         "latest": model_store.latest(folder) == manifest.version,
@@ -98,7 +101,8 @@ def _report(manifest: model_store.Manifest, folder: str, began: float, *, reused
         "importance": dict(list(manifest.importance.items())[:20]),
         "fingerprint": manifest.data.fingerprint,
         "seconds": round(time.monotonic() - began, 3),
-        "reused": reused,
+        "reused": nodes is None,
+        "nodes": nodes,
     }
     same = ("model", "version", "metrics", "rows", "ignored", "rounds", "workers")
     return Report(**fields, **{name: getattr(manifest, name) for name in same})

@@ -73,6 +73,8 @@ def fit(prepared: Prepared, spec: Spec, work: str, progress: Progress, *, in_pro
         scaling_config=ray.train.ScalingConfig(
             num_workers=0 if local else workers,
             resources_per_worker=None if local else {"CPU": cpus_per_worker()},
+            # Each reads its own share of the rows: of all nodes' memory and disks, rather than of a few.
+            placement_strategy="SPREAD",
         ),
         # Nodes must see each other's files there; Ray's default is a folder of each machine's own.
         run_config=ray.train.RunConfig(

@@ -20,6 +20,7 @@ from typing import Any
 import model_metrics
 from lovage_job import BadInput, Job, JobError, Model, run
 from lovage_paths import atomic_output, check_replaceable, input_files, output_file, refuse_input_as_output
+from nodes_used import NodesUsed, nodes_used
 from prepared_data import Prepared, prepare
 from search_request import Metric, Request
 from search_space import trials_of
@@ -56,6 +57,7 @@ class Report(Model):
     trials_file: str
     picture_file: str
     seconds: float
+    nodes: NodesUsed
 
 
 def main(request: Request, job: Job) -> Report:
@@ -95,7 +97,8 @@ def main(request: Request, job: Job) -> Report:
         for t in trials
         if t["score"] is None
     ]
-    job.progress(1.0, f"best {metric} {best['score']:.5g}")
+    nodes = nodes_used()
+    job.progress(1.0, f"best {metric} {best['score']:.5g}, {nodes}")
     return Report(
         best_params=best["params"],
         best_rounds=best["rounds"],
@@ -113,6 +116,7 @@ def main(request: Request, job: Job) -> Report:
         trials_file=path,
         picture_file=picture,
         seconds=round(time.monotonic() - began, 3),
+        nodes=nodes,
     )
 
 

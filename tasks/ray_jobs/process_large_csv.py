@@ -37,6 +37,7 @@ def main(request: Request, job: Job) -> dict[str, object]:
     # Loaded only now: an input that does not validate is refused without the wait.
     import csv_conversion
     import csv_survey
+    import nodes_used
     import ray_stream
     import row_sink
     import sandboxed_sql
@@ -103,8 +104,9 @@ def main(request: Request, job: Job) -> dict[str, object]:
         "bytesRead": sum(max(file.size, 0) for file in files),
         "seconds": round(time.monotonic() - began, 3),
     }
-    report = bounded(report, output, ("columns",))
-    job.progress(1, "done")
+    nodes = nodes_used.nodes_used()
+    report = bounded({**report, "nodes": nodes.model_dump()}, output, ("columns",))
+    job.progress(1, f"done, {nodes}")
     return report
 
 

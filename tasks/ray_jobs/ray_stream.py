@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from lovage_job import find_job_error
+from nodes_used import note_node
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -42,6 +43,7 @@ def mapped(items: list[Item], function: Callable[[Item], Result]) -> Iterator[Re
         logging.getLogger(name).setLevel(logging.ERROR)
 
     def apply(row: dict[str, Any]) -> dict[str, Any]:
+        note_node()
         return {"item": function(row["item"])}
 
     stream = ray.data.from_items([{"item": item} for item in items], override_num_blocks=len(items)).map(

@@ -10,6 +10,7 @@ import pyarrow as pa
 from csv_batches import missing_as_null
 from csv_lines import lines_of
 from features import Column, encode, unseen
+from nodes_used import note_node
 from target import Target
 from training_worker import named_matrix, predict
 from value_kinds import typed
@@ -29,6 +30,7 @@ def predict_rows(table: pa.Table, plan: dict[str, Any], model: bytes) -> pa.Tabl
     """What Ray Data runs on each block: the rows with their predictions, as columns or as lines of CSV."""
     import xgboost
 
+    note_node()
     if plan["sha256"] not in _boosters:
         _boosters.clear()
         _boosters[plan["sha256"]] = xgboost.Booster({"nthread": 1}, model_file=bytearray(model))

@@ -16,6 +16,7 @@ import numpy as np
 import model_store
 from features import Column, Filling, feature_types, xgboost_names
 from lovage_paths import DataFile
+from nodes_used import note_node
 from prepared_data import TRAIN, VALIDATION, load_rows
 from target import Target
 
@@ -25,6 +26,7 @@ def train_share(config: dict[str, Any]) -> None:
     import ray.train
     import xgboost
 
+    note_node()
     context = ray.train.get_context()
     # Ray Train's local mode has no ranks.
     rank, size = context.get_world_rank() or 0, context.get_world_size() or 1

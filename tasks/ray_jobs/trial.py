@@ -12,6 +12,7 @@ import model_metrics
 from features import Column, Filling
 from target import Target
 from fitting import reason_of
+from nodes_used import note_node
 from training_worker import matrix_of, predict
 
 _HEARTBEAT_SECONDS = 5.0
@@ -25,6 +26,7 @@ def run_trial(config: dict[str, Any], data: dict[str, Any]) -> None:
     import xgboost
     from ray import tune
 
+    note_node()
     try:
         _boost(config, data)
     except xgboost.core.XGBoostError as error:

@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import { createClusterDoor } from "../../src/bin/cluster-door.ts";
 import { createRayClient } from "../../src/ray-client-http/index.ts";
+import { oneCluster } from "../support/dashboard-world.ts";
 import { json, rayJob, startScriptedRay, type TailScript, text } from "../support/scripted-ray-server.ts";
 
 async function scriptedDoor() {
@@ -10,7 +11,7 @@ async function scriptedDoor() {
     await client.close();
     await ray.close();
   });
-  return { ray, door: createClusterDoor(client) };
+  return { ray, door: createClusterDoor([oneCluster], { default: client }) };
 }
 
 /** Sends a log from its beginning, as Ray does, and ends cleanly. */

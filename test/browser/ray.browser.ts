@@ -2,7 +2,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { createClusterDoor } from "../../src/bin/cluster-door.ts";
 import { createRayClient, type RayClient } from "../../src/ray-client-http/index.ts";
-import { createDashboardWorld, type DashboardWorld } from "../support/dashboard-world.ts";
+import { createDashboardWorld, type DashboardWorld, oneCluster } from "../support/dashboard-world.ts";
 import { accessibilityFaults, openBrowser, openPage, shoot } from "./chromium.ts";
 
 let browser: Browser;
@@ -15,7 +15,7 @@ beforeAll(async () => {
   ray = createRayClient({ address: inject("rayAddress") });
   [browser, world] = await Promise.all([
     openBrowser(),
-    createDashboardWorld({ dashboard: { cluster: createClusterDoor(ray) } }),
+    createDashboardWorld({ dashboard: { cluster: createClusterDoor([oneCluster], { default: ray }) } }),
   ]);
   await world.worker({ queues: ["ml"] });
   const job = await world.client.enqueue("test.ray_echo", { seconds: 90, lines: 30, text: "the log" });
@@ -74,7 +74,9 @@ test("the log ends with its Ray job, and the page says how that ended", async ()
 
 test("a cluster that is away is told on the page", async () => {
   const away = createRayClient({ address: "http://127.0.0.1:9" });
-  const other = await createDashboardWorld({ dashboard: { cluster: createClusterDoor(away) } });
+  const other = await createDashboardWorld({
+    dashboard: { cluster: createClusterDoor([oneCluster], { default: away }) },
+  });
   try {
     const page = await openPage(browser);
     await other.enter(page, "viewer");

@@ -1,4 +1,5 @@
 import { expect, test, vi } from "vitest";
+import type { WorkerView } from "../../src/client/index.ts";
 import { LovageError } from "../../src/core/errors.ts";
 import { RayError } from "../../src/ray-client-http/index.ts";
 import { documentOf, jobId, lovage, type Script } from "./scripted-doors.ts";
@@ -225,7 +226,12 @@ test.each(["result", "logs"])("Ctrl-C during %s leaves the job running and says 
 test("a command that answers after Ctrl-C adds no second document", async () => {
   const controller = new AbortController();
   const { promise, resolve } = Promise.withResolvers<[]>();
-  const openCluster = () => ({ nodes: () => promise, rayJobs: () => promise, close: async () => {} });
+  const openCluster = () => ({
+    clusters: [],
+    nodes: () => promise,
+    rayJobs: () => promise,
+    close: async () => {},
+  });
   setImmediate(() => controller.abort(new Error("interrupted")));
   const ended = await lovage(["ray", "nodes", "--json"], { signal: controller.signal, openCluster });
   resolve([]);
@@ -319,7 +325,7 @@ test("worker and dev hand their options to their doors and end with their codes"
 
 test("ray jobs lists Lovage's own, the newest first, and with --all everybody's", async () => {
   const unknown = { queue: null, task: null, attempt: null, message: null };
-  const row = { status: "SUCCEEDED", entrypoint: "python a.py", ...unknown };
+  const row = { cluster: "default", status: "SUCCEEDED", entrypoint: "python a.py", ...unknown };
   const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second));
   const rows = [
     { ...row, submissionId: "old", jobId: "1", task: "t.a", attempt: 1, startedAt: at(1), endedAt: at(4) },
@@ -327,7 +333,7 @@ test("ray jobs lists Lovage's own, the newest first, and with --all everybody's"
     { ...row, submissionId: "foreign", jobId: null, startedAt: at(5), endedAt: at(6) },
   ];
   const close = vi.fn(async () => {});
-  const openCluster = () => ({ nodes: async () => [], rayJobs: async () => rows, close });
+  const openCluster = () => ({ clusters: [], nodes: async () => [], rayJobs: async () => rows, close });
   const ids = async (args: string[]) => {
     const document = documentOf(await lovage(["ray", "jobs", "--json", ...args], { openCluster }));
     return (document as { submissionId: string }[]).map(({ submissionId }) => submissionId);
@@ -348,15 +354,15 @@ test("ray nodes: the nodes with their sum; a cluster that is away is told with a
     { ...node, id: "b".repeat(56), alive: false, cpusUsed: null, memory: null },
   ];
   const { stdout } = await lovage(["ray", "nodes"], {
-    openCluster: () => ({ nodes, rayJobs: async () => [], close }),
+    openCluster: () => ({ clusters: [], nodes, rayJobs: async () => [], close }),
   });
   expect(stdout).toMatch(/^a{56} +10\.0\.0\.1 +head +alive +1 of 4 +2\.0 GiB$/m);
-  expect(stdout).toContain("1 of 2 nodes alive, 4 CPUs");
+  expect(stdout).toContain("1 of 2 nodes alive, 1 of 4 CPUs used");
   const away = async () => {
     throw new RayError("RAY_UNAVAILABLE", "no answer");
   };
   const ended = await lovage(["ray", "nodes"], {
-    openCluster: () => ({ nodes: away, rayJobs: away, close }),
+    openCluster: () => ({ clusters: [], nodes: away, rayJobs: away, close }),
   });
   expect(ended).toMatchObject({
     code: 1,
@@ -364,6 +370,30 @@ test("ray nodes: the nodes with their sum; a cluster that is away is told with a
     stderr: expect.stringContaining("hint: is the cluster up"),
   });
   expect(close).toHaveBeenCalledTimes(2);
+});
+
+test("ray clusters: each with its state, and the workers that take it for down", async () => {
+  const facts = { address: "http://ray", expectedNodes: 2, expectedCpus: 8 };
+  const node = { id: "n", address: "10.0.0.1", alive: true, head: true, cpus: 4, cpusUsed: 1, memory: null };
+  const nodes = async ({ cluster }: { cluster?: string | undefined } = {}) => {
+    if (cluster === "gpu") throw new RayError("RAY_UNAVAILABLE", "no answer");
+    return [node];
+  };
+  const clusters = [
+    { ...facts, name: "default" },
+    { ...facts, name: "gpu" },
+  ];
+  const openCluster = () => ({ clusters, nodes, rayJobs: async () => [], close: async () => {} });
+  const worker = { state: "alive", rayClusters: { default: "closed", gpu: "open" } };
+  const workers = async () =>
+    [
+      { ...worker, name: "ml" },
+      { name: "old", state: "alive" },
+    ] as unknown as WorkerView[];
+  const script = { inspect: { workers } };
+  const { stdout } = await lovage(["ray", "clusters"], { openCluster, script });
+  expect(stdout).toMatch(/^default +http:\/\/ray +up +1 of 2 +1 of 4 +nobody$/m);
+  expect(stdout).toMatch(/^gpu +http:\/\/ray +RAY_UNAVAILABLE +- +- +ml$/m);
 });
 
 test("colours come on a terminal that has them, and never into a pipe", async () => {

@@ -76,7 +76,7 @@ export async function lovage(args: readonly string[], settings: Settings = {}): 
     }),
     signal: new AbortController().signal,
     openClient: () => scriptedClient(script, ended),
-    openCluster: () => ({ nodes: unexpected, rayJobs: unexpected, close: async () => {} }),
+    openCluster: () => ({ clusters: [], nodes: unexpected, rayJobs: unexpected, close: async () => {} }),
     openKeys: unexpected,
     openInstallation: unexpected,
     user: () => "somebody",

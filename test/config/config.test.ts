@@ -84,6 +84,44 @@ test("a place that is given anew is not mixed with what a weaker source says of 
   expect(elsewhere).toMatchObject({ ray: { token: undefined }, folders: { models: "/models" } });
 });
 
+test("further Ray clusters, each with what it has of its own", () => {
+  const config = loadConfig([
+    from(
+      {
+        RAY_CLUSTERS: "gpu=http://10.0.0.9:8265, eu=https://ray.test",
+        RAY_AUTH_TOKEN_GPU: "a token",
+        RAY_EXPECTED_NODES_GPU: "4",
+        DATASETS_DIR: "/shared",
+        DATASETS_DIR_EU: "/mnt/eu",
+      },
+      true,
+    ),
+  ]);
+  expect(config.ray.clusters).toMatchObject([
+    {
+      name: "gpu",
+      address: "http://10.0.0.9:8265",
+      token: "a token",
+      expectedNodes: 4,
+      expectedCpus: 1,
+      datasets: "/shared",
+    },
+    { name: "eu", address: "https://ray.test", token: undefined, datasets: "/mnt/eu", models: "/models" },
+  ]);
+});
+
+test("what is said of a Ray cluster is checked like all else, and of one that is not named is misspelt", () => {
+  const clusters = { RAY_CLUSTERS: "gpu=http://10.0.0.9:8265" };
+  const wrong = { ...clusters, RAY_EXPECTED_CPUS_GPU: "many", RAY_AUTH_TOKEN_GPX: "secret" };
+  const message = faults(from(wrong, true));
+  expect(message).toContain('RAY_EXPECTED_CPUS_GPU is not a whole number from 1 on: "many"');
+  expect(message).toContain("RAY_AUTH_TOKEN_GPX (in .env) is not a variable of Lovage");
+  expect(message).not.toContain("secret");
+  expect(faults(from({ RAY_CLUSTERS: "default=http://x" }))).toContain("RAY_CLUSTERS is not a list such as");
+  expect(faults(from({ RAY_CLUSTERS: "gpu=10.0.0.9" }))).toContain("RAY_CLUSTERS is not a URL");
+  expect(faults(from({ RAY_CLUSTERS: "a=http://x,a=http://y" }))).toContain("names a cluster twice");
+});
+
 test("a misspelt name gets a suggestion, wherever it stands", () => {
   expect(faults(from({ REDIS_PASWORD: "x" }))).toContain(
     "REDIS_PASWORD (in the environment) is not a variable of Lovage; did you mean REDIS_PASSWORD?",

@@ -24,6 +24,15 @@ test("no variable that is secret can be read from what is shown", () => {
   });
 });
 
+test("the token of a further Ray cluster is not shown, either", () => {
+  const variables = { RAY_CLUSTERS: "gpu=http://me:s3cr3t@ray.test", RAY_AUTH_TOKEN_GPU: "s3cr3t" };
+  const config = loadConfig([{ name: "a test", own: false, variables }]);
+  expect(JSON.stringify(publicConfig(config))).not.toContain("s3cr3t");
+  expect(publicConfig(config)).toMatchObject({
+    ray: { clusters: { gpu: { address: "http://(secret)@ray.test", token: "(secret)" } } },
+  });
+});
+
 test("what is not set is not shown as a secret", () => {
   const shown = publicConfig(loadConfig([])) as { redis: Record<string, unknown> };
   expect(shown.redis).not.toHaveProperty("password");

@@ -2,11 +2,12 @@ import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { createClusterDoor } from "../../src/bin/cluster-door.ts";
 import type { ClusterDoor, RayJobRow } from "../../src/core/cluster.ts";
 import { createRayClient, type RayClient } from "../../src/ray-client-http/index.ts";
-import { createDashboardWorld, type DashboardWorld } from "../support/dashboard-world.ts";
+import { createDashboardWorld, type DashboardWorld, oneCluster } from "../support/dashboard-world.ts";
 import { silence, startScriptedRay } from "../support/scripted-ray-server.ts";
 import { eventually } from "../support/world.ts";
 
 const row: RayJobRow = {
+  cluster: "default",
   submissionId: "lovage:ml:job-1:00000000:a1",
   status: "RUNNING",
   entrypoint: "python train.py",
@@ -33,6 +34,7 @@ function scriptedCluster(changes: Partial<ClusterDoor> = {}): ClusterDoor & { lo
   };
   const cluster = {
     looks: 0,
+    clusters: [oneCluster],
     nodes: async () => [
       node,
       { ...node, id: "b".repeat(56), address: "10.0.0.2", alive: false, head: false, cpusUsed: null },
@@ -90,6 +92,33 @@ test("nodes, their CPUs, and Ray jobs with the job that made them: those that ru
   });
 });
 
+test("of several clusters each has a page; a Ray job is found on whichever has it", async () => {
+  const two = [oneCluster, { ...oneCluster, name: "gpu" }];
+  const asked: (string | undefined)[] = [];
+  const base = scriptedCluster();
+  const cluster = {
+    ...base,
+    clusters: two,
+    async nodes({ cluster: name }: { cluster?: string | undefined } = {}) {
+      asked.push(name);
+      return base.nodes();
+    },
+    async rayJob(id: string, { cluster: name }: { cluster?: string | undefined } = {}) {
+      return name === "gpu" && id === row.submissionId ? { ...row, cluster: "gpu" } : null;
+    },
+  };
+  await withCluster(cluster, async (world) => {
+    const viewer = await world.login("viewer");
+    expect(await (await viewer.fetch("/ray")).text()).toContain('href="/ray?cluster=gpu"');
+    expect((await viewer.fetch("/ray?cluster=gpu")).status).toBe(200);
+    expect(asked).toEqual(["default", "gpu"]);
+    expect((await viewer.fetch("/ray?cluster=gpx")).status).toBe(422);
+    const page = await (await viewer.fetch(`/ray/${encodeURIComponent(row.submissionId)}`)).text();
+    expect(page).toContain(`/ray/${encodeURIComponent(row.submissionId)}/log?cluster=gpu`);
+    expect((await viewer.fetch("/ray/unknown")).status).toBe(404);
+  });
+});
+
 test("all who look share one look, and none happens when nobody looks", async () => {
   const cluster = scriptedCluster();
   await withCluster(cluster, async (world) => {
@@ -127,7 +156,7 @@ test("a cluster that is silent holds up no page: it says so later by itself, wit
     silent.on("GET", path, silence);
   const ray = createRayClient({ address: silent.url });
   try {
-    await withCluster(createClusterDoor(ray), async (world) => {
+    await withCluster(createClusterDoor([oneCluster], { default: ray }), async (world) => {
       const viewer = await world.login("viewer");
       const first = await viewer.fetch("/ray");
       expect([first.status, await first.text()]).toEqual([
@@ -190,7 +219,9 @@ let ray: RayClient;
 let real: DashboardWorld;
 beforeAll(async () => {
   ray = createRayClient({ address: inject("rayAddress") });
-  real = await createDashboardWorld({ dashboard: { cluster: createClusterDoor(ray) } });
+  real = await createDashboardWorld({
+    dashboard: { cluster: createClusterDoor([oneCluster], { default: ray }) },
+  });
 });
 afterAll(async () => {
   await real?.close();
@@ -214,6 +245,11 @@ test("on a real cluster: the Ray job of a job that runs, its log as it grows and
   expect(followed.join("\n")).not.toContain("progress");
   await job.result({ timeout: "60s" });
   expect((await linesOf()).filter((line) => expected.includes(line))).toEqual(expected);
-  expect(await (await viewer.fetch(path)).text()).toContain("state-succeeded");
-  expect(await (await viewer.fetch("/ray?show=all")).text()).toContain(`/jobs/ml/${job.id}`);
+  await eventually("the page says so", async () =>
+    (await (await viewer.fetch(path)).text()).includes("state-succeeded"),
+  );
+  // A page does not wait for a cluster that takes its time, and asks again.
+  await eventually("the list has it", async () =>
+    (await (await viewer.fetch("/ray?show=all")).text()).includes(`/jobs/ml/${job.id}`),
+  );
 });

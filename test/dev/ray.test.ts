@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { portFree } from "../../src/dev/ports.ts";
 import { type LocalRay, startRay } from "../../src/dev/ray.ts";
@@ -86,6 +86,31 @@ test("an error at the start has what Ray printed", async () => {
   await expect(start).rejects.toMatchObject({ code: "STACK_FAILED" });
   await expect(start).rejects.toThrow("ValueError: Attempting to cap object store memory");
 }, 60_000);
+
+test("a node that ends while it starts is started again", async () => {
+  // Once, the second node ends as one does that the control service was too slow for.
+  mkdirSync(join(root, "venv", "bin"), { recursive: true });
+  const python = join(root, "venv", "bin", "python");
+  const real = resolve(import.meta.dirname, "../../.venv/bin/python");
+  const script = `case "$*" in *--address*) [ -e "${root}/once" ] || { touch "${root}/once"; echo "The current node timed out during startup."; exit 1; };; esac`;
+  writeFileSync(python, `#!/bin/sh\n${script}\nexec "${real}" "$@"\n`, { mode: 0o755 });
+  const events: string[] = [];
+  const ray = await startRay({
+    ports: rayPorts(2, await freePortRange(40), null),
+    tempDir: join(root, "again"),
+    python,
+    cpus: 1,
+    env: process.env,
+    onEvent: (text) => events.push(text),
+  });
+  try {
+    expect(events).toContain("node 2 was too slow to start for Ray, and ended; once more");
+    expect(events.at(-1)).toMatch(/: 2 nodes, 2 CPUs$/);
+    expect(ray.pids).toHaveLength(2);
+  } finally {
+    await ray.stop();
+  }
+}, 240_000);
 
 test("programs on the cluster get no secret of the stack, and the Python that has Ray", () => {
   const env = rayEnvironment(

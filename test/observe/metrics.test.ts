@@ -194,7 +194,8 @@ test("no scrape waits for the Ray cluster; the next one shows what was found", a
   const { metrics, read } = make();
   const answer =
     Promise.withResolvers<Awaited<ReturnType<Parameters<typeof addClusterMetrics>[1]["nodes"]>>>();
-  addClusterMetrics(metrics, { nodes: () => answer.promise, expectedNodes: 3 });
+  const facts = { name: "default", address: "http://ray", expectedNodes: 3, expectedCpus: 4 };
+  addClusterMetrics(metrics, { nodes: () => answer.promise, clusters: [facts] });
   expect(await read("lovage_ray_up")).toEqual([]);
   const node = { id: "n", address: "n", head: true, cpus: 4, memory: null };
   answer.resolve([
@@ -202,13 +203,13 @@ test("no scrape waits for the Ray cluster; the next one shows what was found", a
     { ...node, alive: false, cpusUsed: null },
   ]);
   await answer.promise;
-  expect(await read("lovage_ray_up")).toEqual(["lovage_ray_up 1"]);
+  expect(await read("lovage_ray_up")).toEqual(['lovage_ray_up{cluster="default"} 1']);
   expect(await read("lovage_ray_nodes")).toEqual([
-    'lovage_ray_nodes{state="alive"} 1',
-    'lovage_ray_nodes{state="dead"} 1',
+    'lovage_ray_nodes{cluster="default",state="alive"} 1',
+    'lovage_ray_nodes{cluster="default",state="dead"} 1',
   ]);
-  expect(await read("lovage_ray_cpus_used")).toEqual(["lovage_ray_cpus_used 1.5"]);
-  expect(await read("lovage_ray_nodes_expected")).toEqual(["lovage_ray_nodes_expected 3"]);
+  expect(await read("lovage_ray_cpus_used")).toEqual(['lovage_ray_cpus_used{cluster="default"} 1.5']);
+  expect(await read("lovage_ray_nodes_expected")).toEqual(['lovage_ray_nodes_expected{cluster="default"} 3']);
 });
 
 test("labels of the whole process are asked for at each scrape", async () => {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { LovageError } from "../../src/core/errors.ts";
+import { createRayClusters } from "../../src/ray/clusters.ts";
 import { createProgramPackage } from "../../src/ray/program.ts";
 import { createRayRunner } from "../../src/ray/runner.ts";
 import { RayError } from "../../src/ray-client-http/index.ts";
@@ -22,11 +23,22 @@ const cancelled = new LovageError("JOB_CANCELLED", "no longer wanted");
 
 function createRun(settings = { unavailableTimeout: 60_000 }) {
   const cluster = createScriptedCluster();
-  const runner = createRayRunner({
-    client: cluster.client,
-    programs: createProgramPackage(cluster.client, folder),
-    settings: { world: "w", datasetsDir: "/d", modelsDir: "/m", uriSchemes: [], pip: undefined, ...settings },
-  });
+  const runner = createRayRunner(
+    createRayClusters({
+      default: {
+        client: cluster.client,
+        programs: createProgramPackage(cluster.client, folder),
+        settings: {
+          world: "w",
+          datasetsDir: "/d",
+          modelsDir: "/m",
+          uriSchemes: [],
+          pip: undefined,
+          ...settings,
+        },
+      },
+    }),
+  );
   const host = createScriptedHost();
   const run = (changes: Partial<typeof definition> = {}) =>
     runner.run({ ...definition, ...changes }, attempt, {}, host);

@@ -100,6 +100,7 @@ export function createScriptedHost(): RayHost & {
       host.record = json;
     },
     stops,
+    postponable: true,
     onRayJob: quiet,
   };
   return host;

@@ -115,7 +115,6 @@ def test_reports_have_the_same_fields(typescript: dict[str, Any], program: str) 
     assert sorted(ours["properties"]) == sorted(theirs["properties"])
     for model in ours.get("$defs", {}).values():
         if model["type"] == "object" and program != "distributed_training.py":
-            items = [
-                p["items"] for p in theirs["properties"].values() if p.get("items", {}).get("properties")
-            ]
+            fields = [p.get("items", p) for p in theirs["properties"].values()]
+            items = [field for field in fields if field.get("properties")]
             assert sorted(model["properties"]) in [sorted(i["properties"]) for i in items]

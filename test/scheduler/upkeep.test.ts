@@ -39,7 +39,7 @@ test("Ray jobs whose job is gone are stopped, though no worker lives", async () 
   await world.broker.queue("ml").obliterate({ force: true });
 
   const client = createRayClient({ address: inject("rayAddress") });
-  const ray = createRayUpkeep(client);
+  const ray = createRayUpkeep({ default: client });
   const stops = createRayStops(world.broker);
   expect(await ray.stopOrphans("of another Redis", stops, async (jobs) => jobs.map(() => true))).toEqual([]);
   expect(await readRedisId(world.broker)).toBe(await readRedisId(world.broker));
@@ -111,7 +111,7 @@ test("a step that fails is told, and keeps none of the others", async () => {
   const failed = new Set<string>();
   const done = new Set<string>();
   const ray = {
-    ...createRayUpkeep(createRayClient({ address: "http://127.0.0.1:1" })),
+    ...createRayUpkeep({ default: createRayClient({ address: "http://127.0.0.1:1" }) }),
     stopOrphans: () => Promise.reject(new Error("no cluster")),
   };
   await schedule({

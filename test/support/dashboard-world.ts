@@ -32,7 +32,16 @@ export const password = "correct horse battery staple";
 // Real hashes are dear on purpose; these are cheap, and made once.
 const cheapHash = hash(password, { memoryCost: 64, timeCost: 1 });
 
+/** The facts of the one cluster there is. */
+export const oneCluster = {
+  name: "default",
+  address: "http://127.0.0.1:8265",
+  expectedNodes: 1,
+  expectedCpus: 1,
+};
+
 export const emptyCluster: ClusterDoor = {
+  clusters: [oneCluster],
   nodes: async () => [],
   rayJobs: async () => [],
   rayJob: async () => null,

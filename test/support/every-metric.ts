@@ -1,7 +1,7 @@
 import { addClusterMetrics } from "../../src/observe/cluster-metrics.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import { addQueueMetrics, type SharedLook } from "../../src/observe/queue-metrics.ts";
-import { createRayMetrics } from "../../src/observe/ray-metrics.ts";
+import { addBreakerMetric, createRayMetrics } from "../../src/observe/ray-metrics.ts";
 import { createSchedulerMetrics } from "../../src/observe/scheduler-metrics.ts";
 import { createWorkerMetrics } from "../../src/observe/worker-metrics.ts";
 
@@ -20,6 +20,7 @@ export function createEveryMetric() {
   createRayMetrics(metrics, []);
   createSchedulerMetrics(metrics, []);
   addQueueMetrics(metrics, async () => nothing);
-  addClusterMetrics(metrics, { nodes: async () => [], expectedNodes: 1 });
+  addBreakerMetric(metrics, () => ({}));
+  addClusterMetrics(metrics, { nodes: async () => [], clusters: [] });
   return metrics.registry;
 }

@@ -9,7 +9,8 @@ import { freePortRange } from "./free-port.ts";
 export async function startOwnRay(token?: string): Promise<LocalRay> {
   const tempDir = await mkdtemp(join(tmpdir(), "ray-"));
   const ports = rayPorts(1, await freePortRange(20), null);
-  const ray = await startRay({ ports, tempDir, token, env: process.env });
+  // Whole suites at once leave little CPU to each.
+  const ray = await startRay({ ports, tempDir, token, env: process.env, startDeadlineMs: 240_000 });
   return {
     ...ray,
     async stop() {

@@ -11,11 +11,13 @@ import type { Catalogue } from "#task";
 import { createLogger } from "../../src/observe/logger.ts";
 import { type Broker, openBroker } from "../../src/queue/broker.ts";
 import type { RedisSettings } from "../../src/queue/connection.ts";
+import { type BreakerOptions, createBreaker } from "../../src/ray/breaker.ts";
 import { createClusterOperations } from "../../src/ray/cluster.ts";
+import { createRayClusters } from "../../src/ray/clusters.ts";
 import { createProgramPackage } from "../../src/ray/program.ts";
 import { createRayRunner } from "../../src/ray/runner.ts";
 import { submissionId } from "../../src/ray/submission.ts";
-import { createRayClient } from "../../src/ray-client-http/index.ts";
+import { createRayClient, type RayClient } from "../../src/ray-client-http/index.ts";
 import type { TaskSettings } from "../../src/task/context.ts";
 import type { QueueName } from "../../src/task/definition.ts";
 import { createWorker, type WorkerOptions } from "../../src/worker/worker.ts";
@@ -61,6 +63,10 @@ interface WorkerSettings
   catalogue?: Catalogue;
   settings?: Partial<TaskSettings>;
   rayAddress?: string;
+  /** Addresses of further clusters, by name. */
+  rayClusters?: Record<string, string>;
+  /** Of each cluster. Default: none. */
+  breaker?: Pick<BreakerOptions, "failures" | "probeInterval" | "onChange">;
   /** Milliseconds a Ray job waits for a silent cluster. */
   unavailableTimeout?: number;
 }
@@ -135,18 +141,38 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     async worker(settings = {}) {
       const logger = await createLogger({ level: "silent", format: "json" });
       const ray = createRayClient({ address: settings.rayAddress ?? rayAddress });
-      const rayRunner = createRayRunner({
-        client: ray,
-        programs: createProgramPackage(ray, programs),
-        settings: {
-          world: prefix,
-          datasetsDir: folder,
-          modelsDir: folder,
-          uriSchemes: [],
-          pip: undefined,
-          unavailableTimeout: settings.unavailableTimeout ?? 60_000,
-        },
-      });
+      const clients: Record<string, RayClient> = { default: ray };
+      for (const [name, address] of Object.entries(settings.rayClusters ?? {}))
+        clients[name] = createRayClient({ address });
+      const raySettings = {
+        world: prefix,
+        datasetsDir: folder,
+        modelsDir: folder,
+        uriSchemes: [],
+        pip: undefined,
+        unavailableTimeout: settings.unavailableTimeout ?? 60_000,
+      };
+      const rayRunner = createRayRunner(
+        createRayClusters(
+          Object.fromEntries(
+            Object.entries(clients).map(([name, client]) => [
+              name,
+              {
+                client,
+                programs: createProgramPackage(client, programs),
+                settings: raySettings,
+                ...(settings.breaker && {
+                  breaker: createBreaker({
+                    ...settings.breaker,
+                    cluster: name,
+                    probe: () => client.version(),
+                  }),
+                }),
+              },
+            ]),
+          ),
+        ),
+      );
       const workerBroker = await openBroker({ redis: users.worker });
       const queues = settings.queues ?? ["ml", "data", "default"];
       const worker = createWorker({
@@ -155,7 +181,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
         broker: workerBroker,
         catalogue: settings.catalogue ?? testCatalogue,
         rayRunner,
-        cluster: createClusterOperations(ray),
+        cluster: createClusterOperations(clients),
         settings: { ...taskSettings(folder), ...settings.settings },
         logger,
         shutdownTimeout: settings.shutdownTimeout ?? 5000,
@@ -169,7 +195,10 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       const handle = {
         stop: once(async () => {
           await worker.stop();
-          await Promise.all([workerBroker.close(), ray.close()]);
+          await Promise.all([
+            workerBroker.close(),
+            ...Object.values(clients).map((client) => client.close()),
+          ]);
         }),
       };
       running.push(handle);

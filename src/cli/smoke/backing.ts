@@ -1,5 +1,7 @@
+import type { ClusterFacts } from "../../core/cluster.ts";
 import { formatMilliseconds } from "../../core/durations.ts";
 import type { RedisHealth } from "../../task/context.ts";
+import { defaultCluster } from "../../task/ray-clusters.ts";
 import { mebibytes } from "../inspect-tables.ts";
 import { type Check, count, type Finding, failure, untilWell } from "./check.ts";
 import type { Installation } from "./installation.ts";
@@ -55,23 +57,30 @@ export function schedulerCheck({ scheduler }: Pick<Installation, "scheduler">, p
   return { name: "scheduler", run: () => untilWell(look, patience) };
 }
 
-/** The cluster answers and is whole. */
-export function rayCheck(
-  { cluster, expected }: Pick<Installation, "cluster" | "expected">,
+/** Each cluster answers and is whole. */
+export function rayChecks({ cluster }: Pick<Installation, "cluster">, required: boolean): Check[] {
+  return cluster.clusters.map((facts) => rayCheck(cluster, facts, required));
+}
+
+function rayCheck(
+  door: Installation["cluster"],
+  { name, expectedNodes, expectedCpus }: ClusterFacts,
   required: boolean,
 ): Check {
+  const behind = name === defaultCluster ? "" : `_${name.toUpperCase()}`;
   const weighed = (finding: Finding): Finding =>
     finding.result === "failed" && !required ? { ...finding, result: "warning" } : finding;
   const look = async (): Promise<Finding> => {
-    const alive = (await cluster.nodes()).filter((node) => node.alive);
+    const alive = (await door.nodes({ cluster: name })).filter((node) => node.alive);
     const cpus = alive.reduce((sum, node) => sum + node.cpus, 0);
     const has = `${count(alive.length, "node")} and ${count(cpus, "CPU")}`;
-    if (alive.length >= expected.nodes && cpus >= expected.cpus) return { result: "ok", message: has };
+    if (alive.length >= expectedNodes && cpus >= expectedCpus) return { result: "ok", message: has };
     return {
       result: "failed",
-      message: `${has}; expected are ${expected.nodes} and ${expected.cpus}`,
-      hint: "lovage ray nodes names those that are alive; RAY_EXPECTED_NODES and RAY_EXPECTED_CPUS say what is expected",
+      message: `${has}; expected are ${expectedNodes} and ${expectedCpus}`,
+      hint: `lovage ray nodes names those that are alive; RAY_EXPECTED_NODES${behind} and RAY_EXPECTED_CPUS${behind} say what is expected`,
     };
   };
-  return { name: "ray", run: async () => weighed(await look().catch(failure)) };
+  const called = name === defaultCluster ? "ray" : `ray ${name}`;
+  return { name: called, run: async () => weighed(await look().catch(failure)) };
 }

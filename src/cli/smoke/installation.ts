@@ -12,9 +12,7 @@ export interface Installation {
   readonly client: Client<TaskTypes>;
   /** @returns undefined where none acts */
   scheduler(): Promise<ActingScheduler | undefined>;
-  readonly cluster: Pick<ClusterDoor, "nodes">;
-  /** What the cluster should have. */
-  readonly expected: { readonly nodes: number; readonly cpus: number };
+  readonly cluster: Pick<ClusterDoor, "clusters" | "nodes">;
   /** Who may log in at the dashboard; no password: nobody whom we know. */
   readonly login: { readonly user: string; readonly password: string | undefined };
   /** PEM text of the installation's own authority, where it has one. */

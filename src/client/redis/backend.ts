@@ -6,8 +6,9 @@ import { forgetJob } from "../../queue/removal.ts";
 import { readSnapshot } from "../../queue/snapshot.ts";
 import { readWorkflowTree } from "../../queue/workflow-tree.ts";
 import { canvas } from "../../task/builtin.ts";
+import { callsOf } from "../../task/canvas.ts";
 import type { Backend, PlacedJob } from "../backend.ts";
-import { checkCanvas, type PlainCall } from "../calls.ts";
+import { checkCanvas, checkRayCluster, type PlainCall } from "../calls.ts";
 import type { RedisClientOptions } from "../options.ts";
 import { createConnection } from "./connection.ts";
 import { createControl } from "./control.ts";
@@ -29,6 +30,8 @@ export function createRedisBackend(options: RedisClientOptions): Backend {
     async start(composition, callOptions) {
       const parts = await connection.parts();
       await parts.inTime(checkCanvas(parts.directory, composition));
+      for (const { task, options } of callsOf(composition))
+        await parts.inTime(checkRayCluster(parts.directory, task, options));
       const call: PlainCall = { task: canvas.name, input: composition };
       if (callOptions !== undefined) call.options = callOptions;
       const [placed] = await enqueueAll(parts, [call]);

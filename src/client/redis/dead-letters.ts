@@ -13,7 +13,7 @@ import {
 } from "../../queue/replay.ts";
 import type { JobSnapshot } from "../../queue/snapshot.ts";
 import type { PlacedJob } from "../backend.ts";
-import { checkContinuations, checkInput } from "../calls.ts";
+import { checkContinuations, checkInput, checkRayCluster } from "../calls.ts";
 import type { AskedReplay, DeadLetterAccess } from "../dead-letters.ts";
 import type { ClientParts, Connection } from "./connection.ts";
 
@@ -75,6 +75,7 @@ async function replay(
   const until = Date.now() + timeout;
   const entry = await inTime(directory.get(dead.task));
   await inTime(checkContinuations(directory, options));
+  await inTime(checkRayCluster(directory, dead.task, options));
   const found = await inTime(readDeadCall(broker, dead, "input" in asked));
   const input = checkInput(entry, "input" in asked ? asked.input : found.call.input);
   const queue = queueOfReplay(dead, entry, options);

@@ -1,6 +1,6 @@
 import { prepareJob } from "../../queue/producer.ts";
 import type { PlacedJob } from "../backend.ts";
-import { checkContinuations, checkInput, type PlainCall } from "../calls.ts";
+import { checkContinuations, checkInput, checkRayCluster, type PlainCall } from "../calls.ts";
 import type { TaskEntry } from "../directory.ts";
 import type { ClientParts } from "./connection.ts";
 
@@ -13,6 +13,8 @@ export async function enqueueAll(parts: ClientParts, calls: readonly PlainCall[]
     const entry = entries.get(task) ?? (await parts.inTime(parts.directory.get(task)));
     entries.set(task, entry);
     const job = prepareJob(entry, checkInput(entry, input), options);
+    if (options?.rayCluster !== undefined)
+      await parts.inTime(checkRayCluster(parts.directory, task, options));
     if (options?.onSuccess !== undefined || options?.onFailure !== undefined)
       await parts.inTime(checkContinuations(parts.directory, options));
     jobs.push(job);

@@ -17,7 +17,7 @@ import {
 } from "../../queue/schedules.ts";
 import { readSchedule as checkSchedule, type ScheduleOptions } from "../../task/schedule.ts";
 import { timesBetween } from "../../task/schedule-times.ts";
-import { checkContinuations, checkInput } from "../calls.ts";
+import { checkContinuations, checkInput, checkRayCluster } from "../calls.ts";
 import type { ScheduleAccess } from "../schedules.ts";
 import type { ClientParts, Connection } from "./connection.ts";
 
@@ -33,6 +33,7 @@ export function createScheduleAccess({ bounded, parts }: Connection): ScheduleAc
     const spec = toSpec(schedule, entry);
     // What only the call itself shows to be wrong.
     prepareScheduled({ name: schedule.name, at: 0, spec });
+    await checkRayCluster(directory, task, options);
     return { name: schedule.name, spec };
   }
 

@@ -19,11 +19,16 @@ const stillTrue = 30_000;
 /** How long a page waits for the cluster, in milliseconds; then it is shown without, and asks again by itself. */
 export const pagePatience = 350;
 
-/** @returns a function that tells of the cluster; undefined while the cluster has not answered yet */
-export function createClusterLooks(cluster: ClusterDoor): () => Promise<ClusterLook | undefined> {
+/** @returns a function that tells of a cluster; undefined while the cluster has not answered yet */
+export function createClusterLooks(door: ClusterDoor): (name: string) => Promise<ClusterLook | undefined> {
+  const looks = new Map(door.clusters.map(({ name }) => [name, createLooks(door, name)]));
+  return async (name) => looks.get(name)?.();
+}
+
+function createLooks(cluster: ClusterDoor, name: string): () => Promise<ClusterLook | undefined> {
   let latest: ClusterLook | undefined;
   const look = shareAnswer(async (): Promise<ClusterLook> => {
-    const options = { timeout: deadline };
+    const options = { cluster: name, timeout: deadline };
     try {
       const [nodes, rayJobs] = await Promise.all([cluster.nodes(options), cluster.rayJobs(options)]);
       latest = { at: new Date(), nodes, rayJobs };

@@ -63,7 +63,10 @@ export function createLogStreams(cluster: ClusterDoor): (request: Request, respo
 
     async function follow(): Promise<void> {
       try {
-        for await (const lines of cluster.log(String(request.params["id"]), over.signal)) pending.add(lines);
+        const { cluster: name } = request.query;
+        const id = String(request.params["id"]);
+        const log = cluster.log(id, over.signal, typeof name === "string" ? name : undefined);
+        for await (const lines of log) pending.add(lines);
         flush();
         send("end", {});
       } catch (thrown) {

@@ -1,9 +1,10 @@
 import type { ClusterNodeRow, RayJobRow } from "../../core/cluster.ts";
 import { formatMilliseconds } from "../../core/durations.ts";
 import type { LovageError } from "../../core/errors.ts";
+import { defaultCluster } from "../../task/ray-clusters.ts";
 import { formatBytes } from "../bytes.ts";
 import { type Html, html } from "../html.ts";
-import { Ago, Figure, Figures, StateBadge, Table } from "../ui.ts";
+import { Ago, Figure, Figures, StateBadge, Table, Tabs } from "../ui.ts";
 
 /** Rows of the list of Ray jobs; Ray itself knows no end of them. */
 const mostRows = 100;
@@ -64,7 +65,7 @@ export function RayJobTable({ rayJobs, empty }: { rayJobs: readonly RayJobRow[];
   const sorted = rayJobs.toSorted((a, b) => begun(b) - begun(a));
   const rows = sorted.slice(0, mostRows).map(
     (rayJob) => html`<tr>
-      <th scope="row" class="id"><a href=${`/ray/${encodeURIComponent(rayJob.submissionId)}`}>${rayJob.submissionId}</a></th>
+      <th scope="row" class="id"><a href=${pathOf(rayJob)}>${rayJob.submissionId}</a></th>
       <td><${StateBadge} state=${rayJob.status.toLowerCase()} /></td>
       <td><${JobLink} rayJob=${rayJob} /></td>
       <td><${Ago} at=${rayJob.startedAt} /></td>
@@ -79,6 +80,27 @@ export function RayJobTable({ rayJobs, empty }: { rayJobs: readonly RayJobRow[];
       empty=${empty}
     />
     ${more > 0 && html`<p class="muted">${more} older ones are not shown.</p>`}`;
+}
+
+/** The page of a Ray job. */
+export function pathOf(
+  { submissionId, cluster }: Pick<RayJobRow, "submissionId" | "cluster">,
+  behind = "",
+): string {
+  const query = cluster === defaultCluster ? "" : `?cluster=${encodeURIComponent(cluster)}`;
+  return `/ray/${encodeURIComponent(submissionId)}${behind}${query}`;
+}
+
+/** The clusters, where there are several; each leads to its own page. */
+export function ClusterTabs({ names, current }: { names: readonly string[]; current: string }): Html {
+  const tabs = names.map((name) => ({ path: clusterPath(name), name }));
+  return html`${tabs.length > 1 && html`<${Tabs} label="Which cluster" tabs=${tabs} current=${clusterPath(current)} />`}`;
+}
+
+/** The page of a cluster. */
+export function clusterPath(name: string, query: Readonly<Record<string, string>> = {}): string {
+  const asked = new URLSearchParams(name === defaultCluster ? query : { cluster: name, ...query });
+  return asked.size === 0 ? "/ray" : `/ray?${asked}`;
 }
 
 /** The job that made a Ray job; of others' the command. */
@@ -102,6 +124,17 @@ function begun({ startedAt }: RayJobRow): number {
 export function ClusterTrouble({ error }: { error: LovageError }): Html {
   return html`<div class="notice failed" role="status">
     <p><strong>The Ray cluster cannot be reached.</strong> <code>${error.code}</code> ${error.message}</p>
-    <p>${error.hint ?? "Is the cluster up, and does RAY_ADDRESS lead to it? Jobs of Ray tasks wait meanwhile."}</p>
+    <p>${error.hint ?? "Is the cluster up, and does its address lead to it? Jobs of Ray tasks wait meanwhile."}</p>
   </div>`;
+}
+
+/** The workers that begin nothing on the cluster. */
+export function BreakerNotice({ workers }: { workers: readonly string[] }): Html {
+  return html`${
+    workers.length > 0 &&
+    html`<div class="notice failed" role="status">
+      <p><strong>Taken for down by ${workers.join(", ")}.</strong> Nothing is begun here; jobs for it wait without using
+      an attempt, and go on by themselves when it answers.</p>
+    </div>`
+  }`;
 }

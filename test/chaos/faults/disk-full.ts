@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { eventually } from "../../support/eventually.ts";
@@ -25,9 +25,8 @@ export const diskFull: Fault = {
         await Promise.all([world.worker(), world.worker()]);
         const load = world.load({ perSecond: 40 });
         await eventually("jobs come and go", () => load.acknowledged() > 50, patience);
-        const { bavail, bsize } = statfsSync(dir);
         const ballast = join(dir, "ballast");
-        writeFileSync(ballast, Buffer.alloc(bavail * bsize - round.random.whole(0, 64) * 1024));
+        fill(ballast);
         await eventually("calls are refused", () => (load.refusals.get("REDIS_FULL") ?? 0) > 0, patience);
         round.say(`full: refused as ${[...load.refusals.keys()].join(", ")}`);
         await sleep(round.random.whole(1000, 4000), undefined, { signal: round.signal });
@@ -45,6 +44,19 @@ export const diskFull: Fault = {
     }
   },
 };
+
+/** Takes what is left of the disk, while Redis takes some of it too. */
+function fill(file: string): void {
+  const piece = Buffer.alloc(64 * 1024);
+  for (;;) {
+    try {
+      appendFileSync(file, piece);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOSPC") return;
+      throw error;
+    }
+  }
+}
 
 function mount(command: string, ...args: string[]): void {
   const { status, stderr } = spawnSync(command, args, { encoding: "utf8" });

@@ -17,11 +17,18 @@ export const workerFrozen: Fault = {
     const world = await openWorld(round, { environment: { WORKER_LOCK_DURATION: "1s" } });
     try {
       await Promise.all([world.worker(), world.worker()]);
-      world.load({ perSecond: 30, mix: { deaf: 50, retried: 5 }, longest: 100 });
+      world.load({ perSecond: 30, mix: { deaf: 50 }, longest: 100 });
       const freezes = round.quick ? 1 : 3;
       for (let freeze = 1; freeze <= freezes; freeze += 1) {
         await sleep(random.whole(300, 1500), undefined, { signal: round.signal });
         const victim = random.pick(world.workers());
+        const holds = `${victim.process.pid}-`;
+        await eventually(
+          "it holds a job",
+          () =>
+            [...world.ledger.pages()].some((page) => page.begun > page.effects && page.run.startsWith(holds)),
+          patience,
+        );
         victim.freeze();
         const survivors = world.workers().filter((worker) => worker !== victim);
         const told = () => survivors.map((worker) => worker.output().match(/fell silent/g)?.length ?? 0);

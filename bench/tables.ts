@@ -1,0 +1,59 @@
+import type { BenchDocument, ShapeResult } from "./document.ts";
+import { figureText } from "./table.ts";
+
+const begin = "<!-- made from performance.json: begin -->";
+const end = "<!-- made from performance.json: end -->";
+
+/** A page with what stands between its two markers made anew from a document. */
+export function withTables(page: string, document: BenchDocument): string {
+  const [before, rest = ""] = page.split(begin);
+  const [, after] = rest.split(end);
+  if (before === undefined || after === undefined) throw new Error(`the page lacks ${begin} or ${end}`);
+  return `${before}${begin}\n\n${renderTables(document)}\n\n${end}${after}`;
+}
+
+/** Where it was measured, and a table for each way of measuring. */
+function renderTables(document: BenchDocument): string {
+  const { machine, versions, measuredAt, quick, seconds, note, missing, faults } = document;
+  const stands = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  const facts = [
+    `Measured on ${measuredAt.slice(0, 10)} within ${Math.ceil(seconds / 60)} min, on ${machine.cpus} CPUs (${machine.cpu}), ${machine.memoryGiB} GiB, ${machine.platform}; ${stands.join(", ")}.`,
+    ...(quick ? ["This was a quick run: it says that all works, not how fast."] : []),
+    ...(note === undefined ? [] : [`**${note}**`]),
+    ...missing.map(({ name, reason }) => `${name} is left out: ${reason}.`),
+    ...faults.map(
+      ({ shape, peer, round, error }) =>
+        `${peer} broke off in round ${round} of ${shape}: ${firstLine(error)}.`,
+    ),
+  ];
+  const groups = Map.groupBy(document.shapes, ({ command }) => command);
+  return [facts.join("\n"), ...[...groups].map(([command, shapes]) => renderGroup(command, shapes))].join(
+    "\n\n",
+  );
+}
+
+function renderGroup(command: string, shapes: readonly ShapeResult[]): string {
+  const peers = [...new Set(shapes.flatMap((shape) => shape.peers.map(({ peer }) => peer)))];
+  const head = ["", ...peers, "goal", ""];
+  const align = ["---", ...peers.map(() => "---:"), "---", "---"];
+  const rows = shapes.map((shape) => [
+    `${shape.title}, ${shape.unit}`,
+    ...peers.map((peer) => cell(shape, peer)),
+    shape.goal ?? "",
+    shape.met === undefined ? "" : shape.met ? "met" : "**missed**",
+  ]);
+  const lines = [head, align, ...rows].map((cells) => `| ${cells.join(" | ")} |`);
+  return [`\`${command}\``, shapes[0]?.method ?? "", lines.join("\n")].join("\n\n");
+}
+
+/** The median, and in brackets the ratio to the baseline. */
+function cell({ peers, baseline }: ShapeResult, peer: string): string {
+  const result = peers.find((each) => each.peer === peer);
+  if (result === undefined) return "–";
+  const median = figureText(result.median);
+  return peer === baseline ? median : `${median} (${result.ratio.toFixed(2)})`;
+}
+
+function firstLine(text: string): string {
+  return text.split("\n")[0]?.replace(/\.$/, "") ?? "";
+}
