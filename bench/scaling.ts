@@ -30,7 +30,7 @@ const say = (text: string) =>
 async function look({ redis, keys }: Broker) {
   const info = await redis.info("everything");
   const figure = (name: string) => Number(new RegExp(`^${name}:([\\d.]+)`, "m").exec(info)?.[1] ?? 0);
-  const events = (await redis.xinfo("STREAM", keys.events("default")).catch(() => [])) as unknown[];
+  const events = (await redis.xinfo("STREAM", keys.at("").events("default")).catch(() => [])) as unknown[];
   return {
     cpu: (figure("used_cpu_user") + figure("used_cpu_sys")) * 1e6,
     memory: figure("used_memory"),

@@ -32,6 +32,10 @@ export interface Config {
     /** PEM text. */
     readonly ca: string | undefined;
     readonly prefix: string;
+    /** Nodes of a cluster. Undefined: one Redis. */
+    readonly cluster: readonly { readonly host: string; readonly port: number }[] | undefined;
+    /** Undefined: 1, in a cluster 12. */
+    readonly shards: number | undefined;
   };
   /** The HTTP API that the command line uses; no URL: it uses Redis. */
   readonly api: {
@@ -192,9 +196,16 @@ export function loadConfig(sources: readonly EnvironmentSource[]): Config {
 
 /** Redis is in one place. What a fault of reading left out is told already. */
 function redisFaults(values: Record<string, unknown>): string[] {
-  if (!Array.isArray(values["REDIS_SENTINELS"])) return [];
-  const sentinels = values["REDIS_SENTINELS"].length > 0;
   const faults: string[] = [];
+  const cluster = Array.isArray(values["REDIS_CLUSTER"]);
+  if (cluster && values["REDIS_URL"] !== undefined)
+    faults.push("REDIS_URL and REDIS_CLUSTER exclude each other: a cluster is found by its nodes alone");
+  if (!Array.isArray(values["REDIS_SENTINELS"])) return faults;
+  const sentinels = values["REDIS_SENTINELS"].length > 0;
+  if (cluster && sentinels)
+    faults.push(
+      "REDIS_SENTINELS and REDIS_CLUSTER exclude each other: a cluster replaces its masters itself",
+    );
   if (sentinels !== (values["REDIS_SENTINEL_NAME"] !== undefined))
     faults.push("REDIS_SENTINELS and REDIS_SENTINEL_NAME belong together: set both, or neither");
   if (sentinels && values["REDIS_URL"] !== undefined) {
@@ -260,6 +271,8 @@ function assemble(values: Values, files: Files, clusters: readonly RayClusterCon
       tls: values.REDIS_TLS,
       ca: files.redisCa,
       prefix: values.REDIS_PREFIX,
+      cluster: values.REDIS_CLUSTER,
+      shards: values.REDIS_SHARDS,
     },
     api: {
       url: values.LOVAGE_URL,

@@ -125,6 +125,16 @@ export const variables = {
   REDIS_SENTINEL_NAME: variable(optional(string), "", "What the sentinels call the master"),
   REDIS_SENTINEL_USERNAME: variable(optional(string), "", "The sentinels' user; empty: their default user"),
   REDIS_SENTINEL_PASSWORD: variable(optional(string), "", "That user's password", true),
+  REDIS_CLUSTER: variable(
+    optional(endpoints(6379)),
+    "",
+    "Nodes of a Redis Cluster, as host:port,host:port; instead of REDIS_URL, REDIS_HOST and REDIS_PORT",
+  ),
+  REDIS_SHARDS: variable(
+    optional(number(z.number().int().min(1).max(64), "a whole number from 1 to 64")),
+    "",
+    "In how many parts each queue lies; the same for all processes, from the start on; empty: 1, in a cluster 12",
+  ),
   REDIS_PREFIX: variable(
     string,
     "lovage",

@@ -82,6 +82,10 @@ export const errorCodes = {
     retryable: true,
     meaning: "Redis' memory or disk is full: it takes nothing new, and what it has stays.",
   },
+  REDIS_LAYOUT: {
+    retryable: false,
+    meaning: "Redis has its keys spread over shards otherwise than the settings say.",
+  },
   REDIS_POLICY: { retryable: false, meaning: "Redis may evict keys, so it would lose jobs." },
   REDIS_UNAVAILABLE: { retryable: true, meaning: "Redis did not answer in time." },
   RETRY_REQUESTED: { retryable: true, meaning: "The task asked to be run again later." },

@@ -5,7 +5,7 @@ import type { AfterHook, BeforeHook, IServerAdapter } from "@bull-board/api/dist
 import { ExpressAdapter } from "@bull-board/express";
 import { json, type Request, type RequestHandler, type Response, Router } from "express";
 import { LovageError, toLovageError } from "../core/errors.ts";
-import type { Broker } from "../queue/broker.ts";
+import { type Broker, partsOf, type Shard } from "../queue/broker.ts";
 import { type QueueName, queueNames } from "../task/definition.ts";
 import { requireRole } from "./access.ts";
 import type { Audit } from "./audit.ts";
@@ -64,7 +64,9 @@ export function boardPages({ broker, client }: DashboardParts, audit: Audit): Ro
   const server = new ExpressAdapter();
   server.setBasePath("/board");
   createBullBoard({
-    queues: queueNames.map((name) => createAdapter(broker, name)),
+    queues: partsOf(broker, queueNames).map(({ shard, queue }) =>
+      createAdapter(shard, queue, labelOf(broker, shard)),
+    ),
     // The two packages may be of two releases, whose types are then strangers.
     serverAdapter: server as unknown as IServerAdapter,
     options: { uiConfig: boardLook, handlerHooks: { before, after } },
@@ -79,14 +81,15 @@ export function boardPages({ broker, client }: DashboardParts, audit: Audit): Ro
     next();
   });
   board.get("/api/queues/:queue/job-data-schema", async (request, response) => {
-    response.json(formSchema(await client.tasks(), String(request.params["queue"])));
+    const name = String(request.params["queue"]);
+    response.json(formSchema(await client.tasks(), partNamed(broker, name)?.queue ?? name));
   });
   board.post(
     "/api/queues/:queue/add",
     requireRole("operator"),
     json({ limit: "2mb" }),
     async (request, response) => {
-      const queue = queueNames.find((name) => name === request.params["queue"]);
+      const queue = partNamed(broker, String(request.params["queue"]))?.queue;
       if (queue === undefined) {
         throw new LovageError("NOT_FOUND", "there is no such queue", { value: request.params["queue"] });
       }
@@ -104,8 +107,19 @@ export function boardPages({ broker, client }: DashboardParts, audit: Audit): Ro
   return router;
 }
 
-function createAdapter(broker: Broker, name: QueueName): BullMQAdapter {
+/** What Bull Board puts before a queue's name: where there are shards, it knows their parts and not the whole. */
+function labelOf({ shards }: Broker, { keys }: Shard): string {
+  return shards.length === 1 ? "" : `shard${keys.shard}-`;
+}
+
+/** The part of a queue that Bull Board means. */
+function partNamed(broker: Broker, name: string | undefined): { shard: Shard; queue: QueueName } | undefined {
+  return partsOf(broker, queueNames).find(({ shard, queue }) => `${labelOf(broker, shard)}${queue}` === name);
+}
+
+function createAdapter(shard: Shard, name: QueueName, prefix: string): BullMQAdapter {
   const options = {
+    prefix,
     description: descriptions[name],
     // A result that somebody has read stays as it is. (Its types do not know the option.)
     allowCompletedRetries: false,
@@ -114,7 +128,7 @@ function createAdapter(broker: Broker, name: QueueName): BullMQAdapter {
       displayText: "Details",
     }),
   };
-  const adapter = new BullMQAdapter(broker.queue(name), options);
+  const adapter = new BullMQAdapter(shard.queue(name), options);
   // What callers gave; the rest of the data is for workers.
   adapter.setFormatter("data", (data) => (isCall(data) ? data.input : data));
   return adapter;
@@ -165,8 +179,8 @@ async function wouldRunAgain(
   const { queueName, queueStatus, jobId } = request.params as Record<string, string | undefined>;
   if (route.endsWith("/retry/:queueStatus")) return queueStatus === "completed";
   if (!route.endsWith("/:jobId/retry") || queueName === undefined || jobId === undefined) return false;
-  const queue = queueNames.find((name) => name === queueName);
-  return queue !== undefined && (await broker.queue(queue).getJobState(jobId)) === "completed";
+  const part = partNamed(broker, queueName);
+  return part !== undefined && (await part.shard.queue(part.queue).getJobState(jobId)) === "completed";
 }
 
 function isCall(data: unknown): data is { v: number; input: unknown } {

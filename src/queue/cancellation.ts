@@ -30,7 +30,7 @@ export async function cancelJob(
   await markData(broker, key, String(data), reason);
   const notice: CancellationNotice = { queue, id, reason };
   await broker.redis.publish(broker.keys.cancellations, JSON.stringify(notice));
-  const state = await broker.queue(queue).getJobState(id);
+  const state = await broker.queueAt(queue, id).getJobState(id);
   if (state === "delayed") await letThrough(broker, { queue, id });
   // Its worker cancels what it called.
   if (state === "waiting-children") await wakeWorkflow(broker, { queue, id }, "now");
@@ -55,7 +55,7 @@ export async function letThrough(
   broker: Broker,
   { queue, id }: { queue: string; id: string },
 ): Promise<void> {
-  const job = await broker.queue(queue).getJob(id);
+  const job = await broker.queueAt(queue, id).getJob(id);
   await job?.promote().catch((error) => {
     // It is not in the delayed set, or left it in between; whoever took it drops it.
     if (error instanceof LovageError) throw error;

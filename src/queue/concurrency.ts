@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Broker } from "./broker.ts";
 import { jobFields } from "./keys.ts";
-import { memberOf, wakeJob } from "./wake.ts";
+import { jobsWithin, memberOf, waits, wakeJob } from "./wake.ts";
 
 /** What may run at once of one task, over all workers. */
 export interface SlotLimit {
@@ -64,10 +64,21 @@ export function createConcurrencySlots({
   let timer: NodeJS.Timeout | undefined;
 
   const common = ({ lease, total = 0, perKey = 0 }: SlotLimit) =>
-    [lease, total, perKey, `${keys.prefix}:`, jobFields.cancel, worker] as const;
+    [lease, total, perKey, jobsWithin(keys), jobFields.cancel, worker] as const;
 
-  async function wakeAll(members: readonly string[]): Promise<void> {
-    await Promise.all(members.map((member) => wakeJob(broker, member, true)));
+  async function wakeAll(limit: SlotLimit, members: readonly string[]): Promise<void> {
+    await Promise.all(
+      members.map(async (member) => {
+        // In one shard the script itself has looked.
+        if (keys.shards.length === 1 || (await waits(broker, member))) await wakeJob(broker, member, true);
+        else await leave(limit, member);
+      }),
+    );
+  }
+
+  async function leave(limit: SlotLimit, member: string): Promise<void> {
+    const [, ...woken] = await redis.lovageSlots(keys.slots(limit.task), "leave", member, ...common(limit));
+    await wakeAll(limit, woken);
   }
 
   async function renew(): Promise<void> {
@@ -103,14 +114,13 @@ export function createConcurrencySlots({
         force ? 1 : 0,
       );
       if (place < 0) keep(limit, member);
-      await wakeAll(woken);
+      await wakeAll(limit, woken);
       return place < 0 ? undefined : place;
     },
     async leave(limit, job) {
       const member = memberOf(job);
       forget(limit, member);
-      const [, ...woken] = await redis.lovageSlots(keys.slots(limit.task), "leave", member, ...common(limit));
-      await wakeAll(woken);
+      await leave(limit, member);
     },
     handOver: (limit, job) => forget(limit, memberOf(job)),
     async lookAgain(limit, job) {

@@ -2,6 +2,7 @@ import { Redis, type RedisOptions } from "ioredis";
 import { describeError, LovageError } from "../core/errors.ts";
 import { tlsFaultOf, tlsHint } from "../core/tls-faults.ts";
 import { askAnother } from "./demotion.ts";
+import { createCluster, infoOfEach, nodeErrorOf } from "./redis-cluster.ts";
 import { codeRefusals } from "./refusals.ts";
 import {
   checkSentinels,
@@ -24,7 +25,14 @@ export interface RedisSettings extends SentinelSettings {
   ca?: string | undefined;
   /** What every key begins with. Default "lovage". */
   prefix?: string | undefined;
+  /** Some nodes of a Redis Cluster, from which all others are found. Instead of a host and a port, or a URL. */
+  cluster?: readonly { readonly host: string; readonly port: number }[] | undefined;
+  /** How many parts each queue has, in hash slots of their own. Default: 1; in a cluster {@link defaultShards}. */
+  shards?: number | undefined;
 }
+
+/** In a cluster: four for each of the three masters that most have, and even for two, four, six and twelve. */
+export const defaultShards = 12;
 
 export const defaultPrefix = "lovage";
 
@@ -35,6 +43,12 @@ export const defaultPrefix = "lovage";
 export function toRedisSettings(redis: string | RedisSettings): RedisSettings {
   if (typeof redis === "string") return { url: redis };
   checkSentinels(redis);
+  if (redis.cluster !== undefined && redis.sentinels !== undefined) {
+    throw new LovageError("INPUT_INVALID", "both a cluster and sentinels are named", {
+      field: "cluster",
+      hint: "leave the sentinels out: a cluster replaces its masters itself",
+    });
+  }
   return redis;
 }
 
@@ -42,6 +56,8 @@ export function toRedisSettings(redis: string | RedisSettings): RedisSettings {
 export function redisAddress(settings: RedisSettings): string {
   const sentinels = sentinelAddress(settings);
   if (sentinels !== undefined) return sentinels;
+  if (settings.cluster !== undefined)
+    return settings.cluster.map(({ host, port }) => `${host}:${port}`).join(",");
   if (settings.url === undefined) return `${settings.host ?? "127.0.0.1"}:${settings.port ?? 6380}`;
   const url = URL.parse(settings.url);
   return url === null
@@ -50,8 +66,11 @@ export function redisAddress(settings: RedisSettings): string {
 }
 
 /** Who Redis takes the caller for. */
-function redisUser({ url, username }: RedisSettings): string {
-  const name = url === undefined ? username : decodeURIComponent(URL.parse(url)?.username ?? "");
+function redisUser({ url, username, cluster }: RedisSettings): string {
+  const name =
+    url === undefined || cluster !== undefined
+      ? username
+      : decodeURIComponent(URL.parse(url)?.username ?? "");
   return name || "default";
 }
 
@@ -76,6 +95,8 @@ export function createRedis(
     ...overrides,
   };
   if (speaksTls(settings)) options.tls = settings.ca === undefined ? {} : { ca: settings.ca };
+  if (settings.cluster !== undefined)
+    return createCluster(settings.cluster, settings, options, redisUser(settings), redisAddress(settings));
   const sentinels = sentinelOptions(settings, options.tls);
   const coded = (redis: Redis) => codeRefusals(redis, redisUser(settings), redisAddress(settings));
   if (settings.url !== undefined) return coded(new Redis(settings.url, options));
@@ -109,7 +130,7 @@ export async function connectRedis(
   };
   const remember = (error: Error) => {
     // That none of them could tell, of which the last one's answer says why.
-    last = /^All sentinels/.test(error.message) ? (ofSentinels ?? error) : error;
+    last = /^All sentinels/.test(error.message) ? (ofSentinels ?? error) : nodeErrorOf(error);
     // One that does not speak TLS waits for the rest of what it takes for a command.
     if (speaksTls(settings) && (error as NodeJS.ErrnoException).code === "ETIMEDOUT")
       last = new Error("no TLS came about, as with a Redis that does not speak it on this port (REDIS_TLS)", {
@@ -169,8 +190,11 @@ export async function withDeadline<T>(answer: Promise<T>, milliseconds: number, 
  * @throws LovageError `REDIS_POLICY`
  */
 export async function requireNoEviction(redis: Redis, settings: RedisSettings): Promise<void> {
-  const policy = /maxmemory_policy:(\S+)/.exec(await redis.info("memory"))?.[1];
-  if (policy === undefined || policy === "noeviction") return;
+  const infos = await infoOfEach(redis, "memory");
+  // A managed Redis may hide it.
+  const policies = infos.flatMap((info) => /maxmemory_policy:(\S+)/.exec(info)?.[1] ?? []);
+  const policy = policies.find((found) => found !== "noeviction");
+  if (policy === undefined) return;
   throw new LovageError(
     "REDIS_POLICY",
     `Redis at ${redisAddress(settings)} has maxmemory-policy ${policy}: under memory pressure it would throw jobs away`,
@@ -191,7 +215,10 @@ function hintOf(settings: RedisSettings, error: unknown): string | undefined {
 }
 
 function isRefusal(error: unknown): boolean {
-  return error instanceof Error && /WRONGPASS|NOAUTH|NOPERM|invalid password/i.test(error.message);
+  return (
+    error instanceof Error &&
+    /WRONGPASS|NOAUTH|NOPERM|invalid password|cluster support disabled/i.test(error.message)
+  );
 }
 
 /** The error of a Redis that does not answer, or refuses. */
@@ -199,9 +226,10 @@ export function unavailable(address: string, cause: unknown, hint?: string): Lov
   const why = cause === undefined ? "no answer" : describeError(cause);
   return new LovageError("REDIS_UNAVAILABLE", `Redis at ${address} cannot be used: ${why}`, {
     cause,
-    hint:
-      isRefusal(cause) && sentinelHint(cause) === undefined
+    hint: /cluster support disabled/.test(why)
+      ? "it is no cluster: leave out REDIS_CLUSTER, and set REDIS_HOST and REDIS_PORT"
+      : isRefusal(cause) && sentinelHint(cause) === undefined
         ? "check the user and its password: REDIS_USERNAME and REDIS_PASSWORD, or those in REDIS_URL"
-        : (hint ?? "check that it runs, and REDIS_URL or REDIS_HOST and REDIS_PORT"),
+        : (hint ?? "check that it runs, and REDIS_URL, REDIS_CLUSTER, or REDIS_HOST and REDIS_PORT"),
   });
 }

@@ -4,6 +4,7 @@ import { parseJson } from "../core/json.ts";
 import { sleepName } from "../task/builtin.ts";
 import type { RetryPolicy } from "../task/definition.ts";
 import type { Delivery, Outcome } from "../task/execute.ts";
+import type { Shard } from "./broker.ts";
 import { letThrough } from "./cancellation.ts";
 import { clockedBackend } from "./clocked-backend.ts";
 import { end, handBackUnstarted, retryDelay } from "./endings.ts";
@@ -15,12 +16,15 @@ import type { RedisClock } from "./redis-clock.ts";
 import { TolerantWorker, tolerantBackend } from "./tolerant-worker.ts";
 
 export interface ConsumerOptions extends HeldJobOptions {
+  broker: Shard;
   concurrency: number;
   clock: Pick<RedisClock, "offset">;
   workerName: string;
   retention: { result: Retention; failure: Retention; logLines: number };
   retryPolicy(task: string): RetryPolicy | undefined;
   run(job: HeldJob): Promise<Outcome>;
+  /** Whether a job that was just taken must go back, for the slots of all shards together are taken. Default: never. */
+  isFull?: () => boolean;
   onError(error: Error): void;
   onStalled(jobId: string): void;
   /** Told of a job that failed without being run again, because its workers died too often. */
@@ -84,7 +88,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     const id = job.id ?? "";
     // BullMQ runs what it fetched while it closes: jobs on their way, and, woken by the hand-back, the very job that
     // was just handed back. While it pauses it takes one more, too, for which it was waiting.
-    if (draining || paused)
+    if (draining || paused || options.isFull?.() === true)
       return handBackUnstarted(options, job, token, () => job.moveToWait(token), new WaitingError());
     // The lock was lost, the job came back, and the first run is not over yet: two at once would be one too many.
     if (held.has(id)) {
@@ -162,6 +166,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
         },
         tolerantBackend(clockedBackend(options.clock)),
       );
+      if (paused) await worker.pause(true);
       worker.on("error", options.onError);
       worker.on("stalled", (id) => {
         options.onStalled(id);

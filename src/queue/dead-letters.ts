@@ -4,8 +4,9 @@ import { parseJson } from "../core/json.ts";
 import { toMoment } from "../core/moments.ts";
 import type { Call } from "../task/codec.ts";
 import { type QueueName, queueNames } from "../task/definition.ts";
-import type { Broker } from "./broker.ts";
+import { type Broker, partsOf } from "./broker.ts";
 import { jobFields } from "./keys.ts";
+import { askOfEach } from "./scattered.ts";
 import type { SetPlace } from "./search-place.ts";
 import { readSet } from "./search-source.ts";
 import { type JobSnapshot, readError, toSnapshot, toState } from "./snapshot.ts";
@@ -73,9 +74,9 @@ async function readPlaces(
   after: Place | undefined,
 ): Promise<Place[]> {
   const pages = await Promise.all(
-    queues.map(async (queue) => {
+    partsOf(broker, queues).map(async ({ shard, queue }) => {
       const set = {
-        key: broker.keys.failed(queue),
+        key: shard.keys.failed(queue),
         kind: "newest",
         least: since ?? "-inf",
         most: until === undefined ? "+inf" : until - 1,
@@ -140,9 +141,7 @@ async function pipelined(
   ask: (pipeline: ReturnType<Broker["redis"]["pipeline"]>, key: string) => unknown,
 ): Promise<unknown[]> {
   if (places.length === 0) return [];
-  const pipeline = broker.redis.pipeline();
-  for (const { queue, id } of places) ask(pipeline, broker.keys.job(queue, id));
-  return ((await pipeline.exec()) ?? []).map(([, answer]) => answer);
+  return (await askOfEach(broker, places, ask)).map(([, answer]) => answer);
 }
 
 function hasTag(data: string | null | undefined, tag: string): boolean {

@@ -69,10 +69,17 @@ export async function addDeduplicated(
   const { id: own, replace = false, keepLastIfActive = false } = job.opts.deduplication ?? { id: "" };
   let id = await add();
   if (!replace && !keepLastIfActive) return id;
-  const key = keys.deduplication(job.queue, own);
+  const shard = keys.at(job.opts.jobId);
+  const key = shard.deduplication(job.queue, own);
   for (let left = tries; id !== job.opts.jobId && left > 0; left -= 1) {
     const data = JSON.stringify(job.data);
-    const done = await redis.lovageTakePlace(keys.job(job.queue, id), keys.active(job.queue), key, id, data);
+    const done = await redis.lovageTakePlace(
+      shard.job(job.queue, id),
+      shard.active(job.queue),
+      key,
+      id,
+      data,
+    );
     if (done === 1) return id;
     // A debounced call does not wait for a job that runs.
     if (done === 0 && replace) await redis.lovageFreeKey(key, id);

@@ -2,6 +2,7 @@ import type { Redis } from "ioredis";
 import { describeError, LovageError } from "../core/errors.ts";
 import { tellsTheTruth, untilSynced } from "./disk-syncs.ts";
 import type { JobPlace } from "./idempotency.ts";
+import { hasManyNodes } from "./redis-cluster.ts";
 
 /** Who must have a job before its call succeeds, besides the memory of the Redis that took it. */
 export type Confirmation = "disk" | "replica";
@@ -30,6 +31,14 @@ function each(asked: Confirmation | "both"): Confirmation[] {
  */
 export async function requireConfirmation(redis: Redis, asked: Confirmation | "both"): Promise<void> {
   for (const confirmation of each(asked)) {
+    if (hasManyNodes(redis)) {
+      throw notDurable(
+        confirmation,
+        `a cluster cannot confirm what is on a ${confirmation}`,
+        [],
+        "leave out confirm; docs/redis-cluster.md tells what a failover may lose",
+      );
+    }
     if (confirmation === "replica") await requireReplica(redis);
     else if (!able.has(redis)) await requireDisk(redis);
   }

@@ -1,6 +1,13 @@
 import type { Broker } from "./broker.ts";
 import { decodeCursor, encodeCursor } from "./event-cursor.ts";
-import { type EventReader, isBefore, type StreamEntry } from "./event-reader.ts";
+import {
+  type EventReader,
+  isBefore,
+  queueOfStream,
+  type StreamEntry,
+  streamOf,
+  streamsOf,
+} from "./event-reader.ts";
 import { type EntryFacts, type LiveEvent, needsLook, timeOf, toChange } from "./live-event.ts";
 import { createTaskNames } from "./task-names.ts";
 
@@ -12,7 +19,7 @@ export interface FeedOptions {
   job?: { id: string; task: string } | undefined;
 }
 
-/** An entry of one of the streams, or that entries before it are gone. */
+/** An entry of one of the streams, or that entries before it are gone. `queue` is the stream's name. */
 type Item = Entry | { queue: string; gap: true };
 
 interface Entry {
@@ -40,7 +47,11 @@ export async function* readFeed(
   const since = options.since === undefined ? undefined : decodeCursor(options.since);
   const names = createTaskNames(broker);
   const positions = new Map<string, string>();
-  const live = await listenToAll(reader, options.queues, isAsked, over);
+  const { job } = options;
+  const streams = options.queues.flatMap((queue) =>
+    job === undefined ? streamsOf(broker.keys, queue) : [streamOf(broker.keys, queue, job.id)],
+  );
+  const live = await listenToAll(reader, streams, isAsked, over);
   try {
     for (const [queue, from] of live.from) positions.set(queue, since?.get(queue) ?? from);
     let behind = since !== undefined;
@@ -65,20 +76,21 @@ export async function* readFeed(
     const questions = fresh.flatMap((item) => {
       if ("gap" in item || !isAsked(item.entry)) return [];
       const { queue, entry, previous } = item;
-      return [{ queue, entry, needsLook: needsLook(entry, previous) }];
+      return [{ queue: queueOfStream(queue), entry, needsLook: needsLook(entry, previous) }];
     });
     const facts = await names.look(questions, options.job);
     return fresh.flatMap((item) => toEvent(item, facts));
   }
 
   function toEvent(item: Item, facts: ReadonlyMap<StreamEntry, EntryFacts>): LiveEvent[] {
-    const { queue } = item;
+    const stream = item.queue;
+    const queue = queueOfStream(stream);
     if ("gap" in item) {
-      const at = timeOf(positions.get(queue) ?? "0-0");
+      const at = timeOf(positions.get(stream) ?? "0-0");
       return [{ type: "gap", queue, at, cursor: encodeCursor(positions) }];
     }
     const { entry } = item;
-    positions.set(queue, entry.id);
+    positions.set(stream, entry.id);
     const known = facts.get(entry);
     const change = known && toChange(entry, known);
     if (change === undefined) return [];

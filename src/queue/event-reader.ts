@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import type { Broker } from "./broker.ts";
 import { withDeadline } from "./connection.ts";
+import type { Keys } from "./keys.ts";
 
 /** One entry of a queue's stream of events, as BullMQ wrote it. */
 export interface StreamEntry {
@@ -25,6 +26,29 @@ export interface EventReader {
   /** Entries after a position, oldest first; and whether some before the first of them are gone. */
   history(queue: string, after: string, count: number): Promise<{ entries: StreamEntry[]; gap: boolean }>;
   close(): Promise<void>;
+}
+
+/** The name of the stream in which the events of a job are: its queue's, and of other shards than home their number. */
+export function streamOf({ shardOf }: Keys, queue: string, id: string): string {
+  return streamName(queue, shardOf(id));
+}
+
+/** The streams of a queue, one in each shard. */
+export function streamsOf({ shards }: Keys, queue: string): string[] {
+  return shards.map(({ shard }) => streamName(queue, shard));
+}
+
+function streamName(queue: string, shard: number): string {
+  return shard === 0 ? queue : `${queue}@${shard}`;
+}
+
+export function queueOfStream(stream: string): string {
+  return stream.split("@", 1)[0] ?? stream;
+}
+
+function eventsKey({ shards }: Keys, stream: string): string {
+  const shard = shards[Number(stream.split("@")[1] ?? 0)] ?? shards[0];
+  return shard?.events(queueOfStream(stream)) ?? "";
 }
 
 /** The position before the first entry of any stream. */
@@ -134,7 +158,7 @@ export function createEventReader(broker: Broker, onError: (error: Error) => voi
     },
     async history(queue, after, count) {
       const entries = toEntries(
-        await broker.redis.xrange(broker.keys.events(queue), `(${after}`, "+", "COUNT", count),
+        await broker.redis.xrange(eventsKey(broker.keys, queue), `(${after}`, "+", "COUNT", count),
       );
       return { entries, gap: await hasGap(broker, queue, after, entries[0]?.id) };
     },
@@ -158,12 +182,12 @@ export function isBefore(one: string, other: string): boolean {
 /** The position after which lies what has not happened yet. */
 export async function newestPosition(broker: Broker, queue: string): Promise<string> {
   // Not "$": what happens before the first blocking read would be missed.
-  const [newest] = await broker.redis.xrevrange(broker.keys.events(queue), "+", "-", "COUNT", 1);
+  const [newest] = await broker.redis.xrevrange(eventsKey(broker.keys, queue), "+", "-", "COUNT", 1);
   return newest?.[0] ?? beginning;
 }
 
 async function readNext(broker: Broker, redis: Redis, queue: string, after: string): Promise<StreamEntry[]> {
-  const key = broker.keys.events(queue);
+  const key = eventsKey(broker.keys, queue);
   const reading = redis.xread("COUNT", batch, "BLOCK", blockTime, "STREAMS", key, after);
   try {
     const answer = await withDeadline(reading, blockTime + answerGrace, broker.address);
@@ -183,7 +207,7 @@ async function hasGap(
   first: string | undefined,
 ): Promise<boolean> {
   if (after === beginning) return false;
-  const key = broker.keys.events(queue);
+  const key = eventsKey(broker.keys, queue);
   const [oldest] = await broker.redis.xrange(key, "-", "+", "COUNT", 1);
   if (oldest === undefined) return first === undefined;
   return isBefore(after, oldest[0]);

@@ -1,6 +1,7 @@
 import { parseJson } from "../core/json.ts";
 import { type Progress, toProgress } from "../core/progress.ts";
-import type { EventReader, StreamEntry } from "./event-reader.ts";
+import { type EventReader, type StreamEntry, streamOf } from "./event-reader.ts";
+import type { Keys } from "./keys.ts";
 
 /** What is told of a job as it happens. An event can be lost, so whoever waits also looks. */
 export type JobEvent =
@@ -23,7 +24,7 @@ interface Ears {
 }
 
 /** One listener of the reader serves all jobs of a queue that somebody waits for. */
-export function createJobEvents(reader: EventReader): JobEvents {
+export function createJobEvents(reader: EventReader, keys: Keys): JobEvents {
   const queues = new Map<string, Ears>();
 
   function open(queue: string): Ears {
@@ -44,7 +45,8 @@ export function createJobEvents(reader: EventReader): JobEvents {
   }
 
   return {
-    async listen(queue, id, listener) {
+    async listen(name, id, listener) {
+      const queue = streamOf(keys, name, id);
       const ears = queues.get(queue) ?? open(queue);
       const set = ears.byJob.get(id) ?? new Set();
       ears.byJob.set(id, set.add(listener));

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { Job, UnrecoverableError } from "bullmq";
 import { LovageError } from "../core/errors.ts";
 import { decodeCall } from "../task/codec.ts";
-import type { Broker } from "./broker.ts";
+import type { Shard } from "./broker.ts";
 import { setHeld } from "./held-field.ts";
 import { noteExpired } from "./history.ts";
 import { jobFields } from "./keys.ts";
@@ -31,12 +31,12 @@ const hold = 30_000;
  * left to them.
  * @returns the ids of the jobs it ended
  */
-export async function expireWaiting(broker: Broker, queue: string, cursor: ExpiryCursor): Promise<string[]> {
+export async function expireWaiting(broker: Shard, queue: string, cursor: ExpiryCursor): Promise<string[]> {
   const ended: string[] = [];
   const tasks: string[] = [];
   const now = await redisNow(broker);
   for (const list of ["wait", "prioritized"]) {
-    const key = broker.keys.job(queue, list);
+    const key = broker.keys.of(queue, list);
     let at = cursor.get(key) ?? 0;
     for (let looked = 0; looked < most && ended.length < mostEnded; ) {
       const [count = 0, ...found] = await find(broker, queue, list, at, now);
@@ -63,19 +63,19 @@ export async function expireWaiting(broker: Broker, queue: string, cursor: Expir
 }
 
 async function find(
-  broker: Broker,
+  broker: Shard,
   queue: string,
   list: string,
   from: number,
   now: number,
 ): Promise<(number | string)[]> {
   const { redis, keys } = broker;
-  const [key, prefix] = [keys.job(queue, list), keys.job(queue, "")];
+  const [key, prefix] = [keys.of(queue, list), keys.of(queue, "")];
   return redis.lovageFindExpired(key, prefix, list, from, slice, now);
 }
 
 /** @returns its task's name; undefined when it was not ended */
-async function expire(broker: Broker, queue: string, id: string, now: number): Promise<string | undefined> {
+async function expire(broker: Shard, queue: string, id: string, now: number): Promise<string | undefined> {
   const { redis, keys } = broker;
   const key = keys.job(queue, id);
   const token = `expiry:${randomUUID()}`;
@@ -83,7 +83,7 @@ async function expire(broker: Broker, queue: string, id: string, now: number): P
   const job = await Job.fromId(broker.queue(queue), id).catch(() => undefined);
   const error = job && expiryOf(job, now);
   if (job === undefined || error === undefined) return undefined;
-  const lists = ["wait", "prioritized", "active"].map((name) => keys.job(queue, name));
+  const lists = ["wait", "prioritized", "active"].map((name) => keys.of(queue, name));
   if ((await redis.lovageTakeUnstarted(key, keys.lock(queue, id), ...lists, id, token, hold)) !== 1)
     return undefined;
   await setHeld({ broker, queue }, id, token, jobFields.error, JSON.stringify(error.toRecord()));

@@ -44,7 +44,7 @@ export interface FiringPump {
 export function createFiringPump(broker: Broker, gate?: EnqueueGate): FiringPump {
   const { keys } = broker;
   const redis = withScripts(broker.duplicate({ maxRetriesPerRequest: 0, enableOfflineQueue: false }));
-  const queues = createQueues(redis, keys.prefix, () => {});
+  const queues = createQueues(redis, keys, () => {});
   /** What was watched on a connection is forgotten with it. */
   let connections = 0;
   redis.on("ready", () => {
@@ -80,9 +80,9 @@ export function createFiringPump(broker: Broker, gate?: EnqueueGate): FiringPump
       await redis.unwatch();
       return [];
     }
-    const multi = (await queues.queue(there[0]?.job.queue ?? "").backend.client).multi();
+    const multi = (await queues.ofShard(0, there[0]?.job.queue ?? "").backend.client).multi();
     for (const { id, firing, job } of there) {
-      await new Job(queues.queue(job.queue), job.name, job.data, job.opts, id).addJob(multi);
+      await new Job(queues.ofShard(0, job.queue), job.name, job.data, job.opts, id).addJob(multi);
       const places = [keys.job(job.queue, id), keys.scheduleFirings, keys.schedule(firing.name)];
       const last = JSON.stringify({ at: firing.at, firedAt: firing.firedAt, id, queue: job.queue });
       multi.runCommand("lovageFiringDone", [...places, id, last, firing.lateness]);

@@ -114,10 +114,10 @@ function mustGoOn(walk: Walk, best: Walk | undefined, walks: readonly Walk[]): b
 async function findExact(broker: Broker, query: JobQuery, id: string): Promise<Match[]> {
   const finds = await Promise.all(
     queuesOf(query.queue).map(async (queue) => {
-      const bullState = await broker.queue(queue).getJobState(id);
+      const bullState = await broker.queueAt(queue, id).getJobState(id);
       const score =
         bullState === "delayed"
-          ? await broker.redis.zscore(`${broker.keys.prefix}:${queue}:delayed`, id)
+          ? await broker.redis.zscore(broker.keys.at(id).of(queue, "delayed"), id)
           : null;
       return { queue, id, bullState, score: score === null ? undefined : Number(score) };
     }),

@@ -1,34 +1,34 @@
+import { createShardMap, type ShardMap } from "./shards.ts";
+
 /** The names of keys. BullMQ's own layout is `prefix:queue:…`; ours stand beside it. */
 export interface Keys {
-  readonly prefix: string;
+  readonly shards: readonly ShardKeys[];
+  /** The number of the shard that a job is in. */
+  shardOf(id: string): number;
+  /** The number of the shard in which what has this name is, if it is no job. */
+  shardOfText(text: string): number;
+  /** The keys of the shard that a job is in. */
+  at(id: string): ShardKeys;
   job(queue: string, id: string): string;
   /** Where the job of a key is. */
   placeOf(jobKey: string): { queue: string; id: string };
   lock(queue: string, id: string): string;
   logs(queue: string, id: string): string;
+  /** How many shards there are, as the first worker noted it; found without knowing it. */
+  readonly layout: string;
   /** Hash: task name → manifest. */
   readonly manifests: string;
   memory(task: string, key: string): string;
   /** Hash: the job that was made for an idempotency key. */
   idempotency(task: string, key: string): string;
-  /** BullMQ's key of the job that has a deduplication key now. */
-  deduplication(queue: string, id: string): string;
-  /** BullMQ's list of the jobs that run. */
-  active(queue: string): string;
-  /** BullMQ's hash of a queue's settings. */
-  meta(queue: string): string;
-  /** BullMQ's stream of a queue's events. */
-  events(queue: string): string;
-  /** BullMQ's sorted set of the jobs that failed, by the time of their end. */
-  failed(queue: string): string;
   /** Set of the submission ids of Ray jobs that must stop. */
   readonly rayStops: string;
   /** What the keys of a task's concurrency limit begin with. */
   slots(task: string): string;
   /** Sorted set: who waits for a task's rate limit. */
   rateLine(task: string): string;
-  /** What the counters of all rate limits begin with. */
-  readonly rates: string;
+  /** What the counters of a task's rate limits begin with. */
+  rates(task: string): string;
   /** Channel on which cancellations are announced. */
   readonly cancellations: string;
   /** Hash: worker's name → its last beat. */
@@ -73,29 +73,85 @@ export interface Keys {
   readonly audit: string;
 }
 
-export function createKeys(prefix: string): Keys {
+/** The keys of one shard, of which each queue has a part. */
+export interface ShardKeys {
+  readonly shard: number;
+  readonly prefix: string;
+  job(queue: string, id: string): string;
+  lock(queue: string, id: string): string;
+  logs(queue: string, id: string): string;
+  /** One of BullMQ's own keys of a queue, such as `wait`; what all of them begin with where the name is "". */
+  of(queue: string, name: string): string;
+  /** BullMQ's key of the job that has a deduplication key now. */
+  deduplication(queue: string, id: string): string;
+  /** BullMQ's list of the jobs that run. */
+  active(queue: string): string;
+  /** BullMQ's hash of a queue's settings. */
+  meta(queue: string): string;
+  /** BullMQ's stream of a queue's events. */
+  events(queue: string): string;
+  /** BullMQ's sorted set of the jobs that failed, by the time of their end. */
+  failed(queue: string): string;
+}
+
+/** @param prefix what all keys begin with where there is one shard; else a part of the hash tags */
+export function createKeys(prefix: string, map: ShardMap = createShardMap(prefix, 1, false)): Keys {
+  const shards = map.prefixes.map(createShardKeys);
+  const [home = createShardKeys(prefix, 0)] = shards;
+  const at = map.count === 1 ? () => home : (id: string) => shards[map.of(id)] ?? home;
+  const by = map.count === 1 ? () => home : (text: string) => shards[map.ofText(text)] ?? home;
   return {
-    prefix,
-    job: (queue, id) => `${prefix}:${queue}:${id}`,
-    placeOf(jobKey) {
-      const rest = jobKey.slice(prefix.length + 1);
+    ...createHomeKeys(home.prefix, by),
+    layout: `${prefix}:layout`,
+    ...createJobKeys(map.count === 1 ? home : undefined, at),
+    shards,
+    shardOf: map.of,
+    shardOfText: map.ofText,
+    at,
+  };
+}
+
+/** @param only the one shard that there is, so that its keys cost nothing more */
+function createJobKeys(only: ShardKeys | undefined, at: (id: string) => ShardKeys) {
+  return {
+    job: only?.job ?? ((queue: string, id: string) => at(id).job(queue, id)),
+    lock: only?.lock ?? ((queue: string, id: string) => at(id).lock(queue, id)),
+    logs: only?.logs ?? ((queue: string, id: string) => at(id).logs(queue, id)),
+    placeOf(jobKey: string) {
+      // A hash tag has colons in it; a prefix without one has none.
+      const rest = jobKey.slice(jobKey.indexOf(":", jobKey.indexOf("}") + 1) + 1);
       const colon = rest.indexOf(":");
       return { queue: rest.slice(0, colon), id: rest.slice(colon + 1) };
     },
+  };
+}
+
+function createShardKeys(prefix: string, shard: number): ShardKeys {
+  return {
+    shard,
+    prefix,
+    job: (queue, id) => `${prefix}:${queue}:${id}`,
     lock: (queue, id) => `${prefix}:${queue}:${id}:lock`,
     logs: (queue, id) => `${prefix}:${queue}:${id}:logs`,
-    manifests: `${prefix}:tasks`,
-    memory: (task, key) => `${prefix}:memory:${task}:${key}`,
-    idempotency: (task, key) => `${prefix}:idempotency:${task}:${key}`,
+    of: (queue, name) => `${prefix}:${queue}:${name}`,
     deduplication: (queue, id) => `${prefix}:${queue}:de:${id}`,
     active: (queue) => `${prefix}:${queue}:active`,
     meta: (queue) => `${prefix}:${queue}:meta`,
     events: (queue) => `${prefix}:${queue}:events`,
     failed: (queue) => `${prefix}:${queue}:failed`,
+  };
+}
+
+/** What there is once; what belongs to one task is spread by its name. */
+function createHomeKeys(prefix: string, by: (text: string) => ShardKeys) {
+  return {
+    manifests: `${prefix}:tasks`,
+    memory: (task: string, key: string) => `${by(`${task}:${key}`).prefix}:memory:${task}:${key}`,
+    idempotency: (task: string, key: string) => `${prefix}:idempotency:${task}:${key}`,
     rayStops: `${prefix}:ray-stops`,
-    slots: (task) => `${prefix}:concurrency:${task}`,
-    rateLine: (task) => `${prefix}:rate-line:${task}`,
-    rates: `${prefix}:rate`,
+    slots: (task: string) => `${by(task).prefix}:concurrency:${task}`,
+    rateLine: (task: string) => `${by(task).prefix}:rate-line:${task}`,
+    rates: (task: string) => `${by(task).prefix}:rate`,
     cancellations: `${prefix}:cancellations`,
     workers: `${prefix}:workers`,
     limits: `${prefix}:limits`,
@@ -103,17 +159,17 @@ export function createKeys(prefix: string): Keys {
     apiKeys: `${prefix}:api-keys`,
     apiKeysUsed: `${prefix}:api-keys-used`,
     apiRates: `${prefix}:api-rate`,
-    history: (step, begin, scope) => `${prefix}:history:${step}:${begin}:${scope}`,
+    history: (step: number, begin: number, scope: string) => `${prefix}:history:${step}:${begin}:${scope}`,
     schedules: `${prefix}:schedules`,
-    schedule: (name) => `${prefix}:schedule:${name}`,
+    schedule: (name: string) => `${prefix}:schedule:${name}`,
     schedulesQueued: `${prefix}:schedules-queued`,
     scheduleFirings: `${prefix}:schedule-firings`,
     scheduleChanges: `${prefix}:schedule-changes`,
     schedulerLease: `${prefix}:scheduler-lease`,
     schedulerTerms: `${prefix}:scheduler-terms`,
     control: `${prefix}:control`,
-    answers: (client) => `${prefix}:answers:${client}`,
-    session: (digest) => `${prefix}:session:${digest}`,
+    answers: (client: string) => `${prefix}:answers:${client}`,
+    session: (digest: string) => `${prefix}:session:${digest}`,
     sessionSecret: `${prefix}:session-secret`,
     logins: `${prefix}:logins`,
     audit: `${prefix}:audit`,

@@ -1,6 +1,6 @@
 import type { TaskManifest } from "../task/catalogue.ts";
 import { queueNames } from "../task/queue-names.ts";
-import type { Broker } from "./broker.ts";
+import { type Broker, partsOf } from "./broker.ts";
 
 /** How many events each queue keeps, about: BullMQ's own default. */
 const maxEvents = 10_000;
@@ -14,7 +14,9 @@ export async function publishManifests(broker: Broker, manifests: readonly TaskM
   const fields = manifests.flatMap((manifest) => [manifest.name, JSON.stringify(manifest)]);
   await Promise.all([
     redis.lovageReplaceHash(keys.manifests, ...fields),
-    ...queueNames.map((queue) => redis.lovageSetMissing(keys.meta(queue), "opts.maxLenEvents", maxEvents)),
+    ...partsOf(broker, queueNames).map(({ shard, queue }) =>
+      redis.lovageSetMissing(shard.keys.meta(queue), "opts.maxLenEvents", maxEvents),
+    ),
   ]);
 }
 

@@ -3,6 +3,7 @@ import type { Broker } from "./broker.ts";
 import { withDeadline } from "./connection.ts";
 import { depthOf, type QueueDepths, readDepths } from "./depths.ts";
 import { readManifests } from "./manifests.ts";
+import { infoOfEach } from "./redis-cluster.ts";
 import { readRegistry } from "./registry.ts";
 import { judge, type WorkerView } from "./workers.ts";
 
@@ -42,9 +43,12 @@ export function toOverview(queue: QueueDepths) {
 }
 
 async function readMemory({ redis }: Broker): Promise<Measurements["memory"]> {
-  const info = await redis.info("memory");
-  const number = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, "m").exec(info)?.[1] ?? 0);
-  return { used: number("used_memory"), max: number("maxmemory") };
+  const infos = await infoOfEach(redis, "memory");
+  const numbers = (name: string) =>
+    infos.map((info) => Number(new RegExp(`^${name}:(\\d+)`, "m").exec(info)?.[1] ?? 0));
+  const sum = (all: readonly number[]) => all.reduce((one, other) => one + other, 0);
+  const limits = numbers("maxmemory");
+  return { used: sum(numbers("used_memory")), max: limits.includes(0) ? 0 : sum(limits) };
 }
 
 async function readSlots(broker: Broker): Promise<Measurements["slots"]> {

@@ -1,4 +1,4 @@
-import type { Broker } from "./broker.ts";
+import type { Broker, Shard } from "./broker.ts";
 import { parkedQueueKeys } from "./scripts.ts";
 
 /** How many parked workflows are looked at between two pauses for other commands. */
@@ -25,9 +25,9 @@ export async function wakeWorkflow(
  * Finds the workflows of a queue that wait for calls which have all ended, or are gone, and lets them run again.
  * @returns their ids
  */
-export async function sweepParkedWorkflows(broker: Broker, queue: string): Promise<string[]> {
+export async function sweepParkedWorkflows(broker: Shard, queue: string): Promise<string[]> {
   const woken: string[] = [];
-  const parked = broker.keys.job(queue, "waiting-children");
+  const parked = broker.keys.of(queue, "waiting-children");
   for (let from = 0; ; from += batch) {
     const ids = await broker.redis.zrange(parked, String(from), String(from + batch - 1));
     for (const id of ids) {
@@ -40,5 +40,6 @@ export async function sweepParkedWorkflows(broker: Broker, queue: string): Promi
 }
 
 function parkedKeys({ keys }: Broker, { queue, id }: Place): string[] {
-  return [keys.job(queue, id), ...parkedQueueKeys.map((name) => keys.job(queue, name))];
+  const shard = keys.at(id);
+  return [shard.job(queue, id), ...parkedQueueKeys.map((name) => shard.of(queue, name))];
 }

@@ -1,5 +1,6 @@
 import { QueueKeys } from "bullmq";
 import type { Redis } from "ioredis";
+import type { Keys } from "./keys.ts";
 import type { PreparedJob } from "./producer.ts";
 
 /** Adds jobs of which nothing is asked but to be run; those of one tick go to Redis in one command. */
@@ -85,8 +86,19 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-/** @param prefix of Redis' keys */
-export function createPlainJobs(redis: Redis, prefix: string): PlainJobs {
+/** Where there are shards, those of one tick go to each shard in a command of its own. */
+export function createPlainJobs(
+  redis: Redis,
+  { shards, shardOf }: Pick<Keys, "shards" | "shardOf">,
+): PlainJobs {
+  const [home, ...others] = shards.map(({ prefix }) => ofShard(redis, prefix));
+  if (home === undefined || others.length === 0) return home as PlainJobs;
+  const all = [home, ...others];
+  return { add: (job) => (all[shardOf(job.opts.jobId)] ?? home).add(job) };
+}
+
+/** @param prefix of the shard's keys */
+function ofShard(redis: Redis, prefix: string): PlainJobs {
   redis.defineCommand("lovageAddPlain", source);
   const { lovageAddPlain } = redis as Redis & PlainScript;
   const toKeys = new QueueKeys(prefix);

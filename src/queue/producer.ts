@@ -28,6 +28,8 @@ export interface PreparedJob {
   idempotency?: Idempotency;
   /** Who must have it before its call succeeds. */
   confirm?: Confirmation;
+  /** Whether the caller chose its id, or it was made from another job's. */
+  chosenId?: boolean;
 }
 
 /** The largest input, in bytes of JSON: Redis keeps each waiting job in memory. */
@@ -71,6 +73,7 @@ export function prepareJob(
   if (now !== undefined) opts.timestamp = now;
   if (options.idempotencyKey !== undefined) job.idempotency = readIdempotency(options.idempotencyKey, input);
   if (options.confirm === "disk" || options.confirm === "replica") job.confirm = options.confirm;
+  if (options.id !== undefined || derivedId !== undefined) job.chosenId = true;
   return job;
 }
 
@@ -83,14 +86,14 @@ function noRayTask(task: string, rayCluster: string): LovageError {
 }
 
 /** Puts jobs into their queues, as they are. Resolves when Redis has them. */
-export async function addJobs(queues: Pick<Queues, "queue">, jobs: readonly PreparedJob[]): Promise<void> {
+export async function addJobs(queues: Pick<Queues, "queueAt">, jobs: readonly PreparedJob[]): Promise<void> {
   // Commands of one tick share their round trip; a bulk of BullMQ's is slower, and fails as a whole.
   await Promise.all(jobs.map((job) => addJob(queues, job)));
 }
 
 /** @returns the id of the job that is there: another one's where a deduplication key has it */
-export async function addJob(queues: Pick<Queues, "queue">, job: PreparedJob): Promise<string> {
-  const { id } = await queues.queue(job.queue).add(job.name, job.data, job.opts);
+export async function addJob(queues: Pick<Queues, "queueAt">, job: PreparedJob): Promise<string> {
+  const { id } = await queues.queueAt(job.queue, job.opts.jobId).add(job.name, job.data, job.opts);
   return id ?? job.opts.jobId;
 }
 

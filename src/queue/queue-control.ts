@@ -110,7 +110,7 @@ export async function purgeQueue(broker: Broker, queue: QueueName): Promise<Purg
   const refusals: LovageError[] = [];
   const remove = async ({ id, state, rayJob }: ListedJob): Promise<void> => {
     const removed = await broker
-      .queue(queue)
+      .queueAt(queue, id)
       .remove(id)
       .catch((error) => {
         // What BullMQ refuses has a worker; what Redis refuses this caller may not do at all.
@@ -139,9 +139,9 @@ export async function purgeQueue(broker: Broker, queue: QueueName): Promise<Purg
 
 /** Pauses a queue for all workers, until it is resumed; running jobs go on. */
 export async function pauseQueue(broker: Broker, queue: QueueName): Promise<void> {
-  await broker.queue(queue).pause();
+  await Promise.all(broker.shards.map((shard) => shard.queue(queue).pause()));
 }
 
 export async function resumeQueue(broker: Broker, queue: QueueName): Promise<void> {
-  await broker.queue(queue).resume();
+  await Promise.all(broker.shards.map((shard) => shard.queue(queue).resume()));
 }

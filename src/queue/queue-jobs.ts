@@ -1,5 +1,5 @@
 import { type QueueName, queueNames } from "../task/queue-names.ts";
-import type { Broker } from "./broker.ts";
+import type { Broker, Shard } from "./broker.ts";
 import { jobFields } from "./keys.ts";
 import { storedCall, storedMoment, storedNumber, storedRayJob, storedTags } from "./stored-fields.ts";
 
@@ -52,11 +52,13 @@ export async function* listJobs(
   queue: QueueName,
   state: OpenState,
 ): AsyncGenerator<ListedJob> {
-  for (const list of lists[state]) {
-    // A list is read whole at first: what leaves it in between would shift the pages. An id is some forty bytes.
-    const ids = await broker.queue(queue).getRanges([list], 0, -1, true);
-    for (let start = 0; start < ids.length; start += page) {
-      yield* await readJobs(broker, queue, state, ids.slice(start, start + page));
+  for (const shard of broker.shards) {
+    for (const list of lists[state]) {
+      // A list is read whole at first: what leaves it in between would shift the pages. An id is some forty bytes.
+      const ids = await shard.queue(queue).getRanges([list], 0, -1, true);
+      for (let start = 0; start < ids.length; start += page) {
+        yield* await readJobs(shard, queue, state, ids.slice(start, start + page));
+      }
     }
   }
 }
@@ -68,18 +70,34 @@ export async function nextJobs(
   state: OpenState,
   limit: number,
 ): Promise<ListedJob[]> {
+  const parts = await Promise.all(broker.shards.map((shard) => nextOfShard(shard, queue, state, limit)));
+  if (parts.length === 1) return parts.flat();
+  // Workers take from all shards: the order between them is that of age.
+  const since = ({ at, enqueuedAt }: ListedJob) => (at ?? enqueuedAt).getTime();
+  return parts
+    .flat()
+    .sort((one, other) => one.priority - other.priority || since(one) - since(other))
+    .slice(0, limit);
+}
+
+async function nextOfShard(
+  shard: Shard,
+  queue: QueueName,
+  state: OpenState,
+  limit: number,
+): Promise<ListedJob[]> {
   const found: ListedJob[] = [];
   for (const list of lists[state]) {
     const left = limit - found.length;
     if (left <= 0) break;
-    const ids = await broker.queue(queue).getRanges([list], 0, left - 1, true);
-    found.push(...(await readJobs(broker, queue, state, ids)));
+    const ids = await shard.queue(queue).getRanges([list], 0, left - 1, true);
+    found.push(...(await readJobs(shard, queue, state, ids)));
   }
   return found;
 }
 
 async function readJobs(
-  broker: Broker,
+  broker: Shard,
   queue: QueueName,
   state: OpenState,
   ids: readonly string[],
@@ -88,7 +106,7 @@ async function readJobs(
   const fields = ["name", "data", "timestamp", "priority", "atm", jobFields.rayJob];
   for (const id of ids) pipeline.hmget(broker.keys.job(queue, id), ...fields);
   if (state === "scheduled") {
-    for (const id of ids) pipeline.zscore(`${broker.keys.prefix}:${queue}:delayed`, id);
+    for (const id of ids) pipeline.zscore(broker.keys.of(queue, "delayed"), id);
   }
   const answers = (await pipeline.exec()) ?? [];
   return ids.flatMap((id, index) => {

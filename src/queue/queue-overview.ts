@@ -13,13 +13,13 @@ export interface QueueOverview extends QueueHealth {
 export function readQueues(broker: Broker): Promise<QueueOverview[]> {
   return Promise.all(
     queueNames.map(async (name) => {
-      const queue = broker.queue(name);
-      const [health, waitingChildren, paused] = await Promise.all([
+      const [health, children, paused] = await Promise.all([
         readQueueHealth(broker, name),
-        queue.getWaitingChildrenCount(),
-        queue.isPaused(),
+        Promise.all(broker.shards.map((shard) => shard.queue(name).getWaitingChildrenCount())),
+        Promise.all(broker.shards.map((shard) => shard.queue(name).isPaused())),
       ]);
-      return { ...health, waitingChildren, paused };
+      const waitingChildren = children.reduce((all, count) => all + count, 0);
+      return { ...health, waitingChildren, paused: paused.includes(true) };
     }),
   );
 }

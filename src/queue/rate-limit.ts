@@ -2,7 +2,7 @@ import type { RateLimiterRedis } from "rate-limiter-flexible";
 import type { Rate } from "../core/rate.ts";
 import type { Broker } from "./broker.ts";
 import { jobFields } from "./keys.ts";
-import { wakeJob } from "./wake.ts";
+import { jobsWithin, waits, wakeJob } from "./wake.ts";
 
 /** The rate limits of tasks, counted in Redis over all workers. */
 export interface RateLimits {
@@ -18,21 +18,33 @@ export function createRateLimits(broker: Broker): RateLimits {
   const { keys, redis } = broker;
   const limiters = new Map<string, RateLimiterRedis>();
 
-  async function limiterOf({ count, per }: Rate): Promise<RateLimiterRedis> {
-    const name = `${count}/${per}`;
+  async function limiterOf(task: string, { count, per }: Rate): Promise<RateLimiterRedis> {
+    const keyPrefix = keys.rates(task);
+    const name = `${keyPrefix}:${count}/${per}`;
     const known = limiters.get(name);
     if (known !== undefined) return known;
     // Loaded where a task has a rate: a worker without one need not carry it.
     const { RateLimiterRedis } = await import("rate-limiter-flexible");
-    const options = { storeClient: redis, keyPrefix: keys.rates, points: count, duration: per / 1000 };
+    const options = { storeClient: redis, keyPrefix, points: count, duration: per / 1000 };
     const made = new RateLimiterRedis(options);
     limiters.set(name, made);
     return made;
   }
 
+  /** What the script does where all jobs are in its shard: those that were cancelled or removed hold nobody up. */
+  async function shorten(line: string, me: string): Promise<void> {
+    for (const place of [0, -1]) {
+      for (let looks = 0; looks < 100; looks += 1) {
+        const [member] = (await redis.zrange(line, place, String(place))).map(String);
+        if (member === undefined || member === me || (await waits(broker, member))) break;
+        await redis.zrem(line, member);
+      }
+    }
+  }
+
   return {
     async take(task, rate, member) {
-      const limiter = await limiterOf(rate);
+      const limiter = await limiterOf(task, rate);
       // Another length of time is another window: the count of an hour says nothing about a second.
       const counted = `${task}:${rate.per}`;
       const line = keys.rateLine(task);
@@ -44,9 +56,10 @@ export function createRateLimits(broker: Broker): RateLimits {
           rate.count,
           rate.per,
           refused,
-          `${keys.prefix}:`,
+          jobsWithin(keys),
           jobFields.cancel,
         );
+      if (keys.shards.length > 1) await shorten(line, member);
       const answer = await turn(0);
       if (answer >= 0) return Math.max(1, answer);
       try {

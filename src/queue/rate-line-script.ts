@@ -7,6 +7,7 @@ const lua = `
   local me, count, per, refused = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == "1"
   local jobs, cancelField = ARGV[5], ARGV[6]
   local function waits(member)
+    if jobs == "" then return true end
     local job = redis.call("hmget", jobs .. member, "name", "finishedOn", cancelField)
     return job[1] and not job[2] and not job[3]
   end

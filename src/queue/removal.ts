@@ -18,7 +18,7 @@ export async function forgetJob(broker: Broker, { queue, id }: JobPlace): Promis
     throw notEnded(id, `is ${state}`, hint);
   }
   // BullMQ refuses what a worker holds: the job itself, or one that it called and that would go with it.
-  if ((await broker.queue(queue).remove(id)) !== 1)
+  if ((await broker.queueAt(queue, id).remove(id)) !== 1)
     throw notEnded(id, "or one that it called is still held by a worker", "try again when that has ended");
 }
 

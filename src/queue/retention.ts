@@ -1,4 +1,4 @@
-import type { Broker } from "./broker.ts";
+import type { Shard } from "./broker.ts";
 
 /** How many jobs are removed at once, and at most. */
 const slice = 1000;
@@ -11,7 +11,7 @@ const most = 10_000;
  * @returns how many were removed
  */
 export async function removeOld(
-  broker: Broker,
+  broker: Shard,
   queue: string,
   ages: { completed: number; failed: number },
 ): Promise<number> {

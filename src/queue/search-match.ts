@@ -49,7 +49,7 @@ const fields = [
   jobFields.rayJob,
 ];
 
-/** The jobs among those found that really fit, at their places; undefined for the others. */
+/** The jobs among those found, all in one shard, that really fit, at their places; undefined for the others. */
 export async function readMatches(
   broker: Broker,
   query: JobQuery,

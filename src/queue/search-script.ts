@@ -52,14 +52,14 @@ export function sieveOf(query: JobQuery, extra: Pick<Sieve, "error" | "cancelled
 /**
  * Looks at some jobs inside Redis, which is two to three times as fast as reading them. Ends early when it has read
  * many bytes, so that Redis answers others soon.
- * Arguments: what job keys begin with, the sieve as JSON, the ids.
+ * KEYS: what job keys begin with. Arguments: the sieve as JSON, the ids.
  * Returns how many were looked at, when the last of them was enqueued, and the places of those let through, from 1.
  */
 export const searchScript = {
   lovageSieve: {
-    numberOfKeys: 0,
+    numberOfKeys: 1,
     lua: `
-      local sieve = cjson.decode(ARGV[2])
+      local sieve = cjson.decode(ARGV[1])
       local named
       if sieve.tasks then
         named = {}
@@ -96,8 +96,8 @@ export const searchScript = {
         end
         return false
       end
-      for at = 3, #ARGV do
-        local job = redis.call("hmget", ARGV[1] .. ARGV[at], unpack(fields))
+      for at = 2, #ARGV do
+        local job = redis.call("hmget", KEYS[1] .. ARGV[at], unpack(fields))
         looked = looked + 1
         for index = big + 1, #fields do bytes = bytes + #(job[index] or "") end
         if job[2] then

@@ -1,6 +1,6 @@
 import type { JobState } from "../core/states.ts";
 import type { QueueName } from "../task/definition.ts";
-import type { Broker } from "./broker.ts";
+import type { Broker, Shard } from "./broker.ts";
 import type { JobQuery } from "./found-job.ts";
 import { queuesOf } from "./queue-jobs.ts";
 import type { ListPlace, SetPlace } from "./search-place.ts";
@@ -12,6 +12,7 @@ type Collection = "active" | "wait" | "prioritized" | "delayed" | "waiting-child
 export interface Source {
   /** Its name in cursors. */
   readonly name: string;
+  readonly shard: Shard;
   readonly queue: QueueName;
   readonly collection: Collection;
   readonly key: string;
@@ -43,11 +44,15 @@ const priorities = [1, 2, 3, 4, 5, 6, 7, 8, 9];
 
 /** The sources that hold jobs which a query may mean. */
 export async function findSources(broker: Broker, query: JobQuery): Promise<Source[]> {
+  return (await Promise.all(broker.shards.map((shard) => sourcesOf(shard, query)))).flat();
+}
+
+async function sourcesOf(shard: Shard, query: JobQuery): Promise<Source[]> {
   const all = queuesOf(query.queue).flatMap((queue) => {
     const names = Object.keys(statesIn) as Collection[];
-    return names.flatMap((collection) => describe(broker, query, queue, collection));
+    return names.flatMap((collection) => describe(shard, query, queue, collection));
   });
-  const pipeline = broker.redis.pipeline();
+  const pipeline = shard.redis.pipeline();
   for (const { key, kind, least, most } of all) {
     if (kind === "list") pipeline.llen(key);
     else pipeline.zcount(key, least, most);
@@ -59,15 +64,16 @@ export async function findSources(broker: Broker, query: JobQuery): Promise<Sour
   });
 }
 
-function describe(broker: Broker, query: JobQuery, queue: QueueName, collection: Collection): Source[] {
+function describe(shard: Shard, query: JobQuery, queue: QueueName, collection: Collection): Source[] {
   const wanted = statesIn[collection].filter((state) => query.states?.includes(state) ?? true);
   if (wanted.length === 0) return [];
   const whole = wanted.length === statesIn[collection].length;
   const one = {
-    name: `${queue}:${collection}`,
+    name: shard.keys.shard === 0 ? `${queue}:${collection}` : `${queue}@${shard.keys.shard}:${collection}`,
+    shard,
     queue,
     collection,
-    key: `${broker.keys.prefix}:${queue}:${collection}`,
+    key: shard.keys.of(queue, collection),
     kind: collection === "delayed" ? ("soonest" as const) : ("newest" as const),
     least: "-inf" as const,
     most: "+inf" as const,

@@ -133,7 +133,7 @@ export function createWalk(broker: Broker, source: Source, options: WalkOptions)
     const whole = { may: named, looked: entries.length, last: distanceOf(last?.score, at) };
     if (source.sieve === undefined || named.length === 0) return whole;
     const [looked, enqueuedAt, ...through] = await broker.redis.lovageSieve(
-      broker.keys.job(source.queue, ""),
+      source.shard.keys.of(source.queue, ""),
       JSON.stringify(source.sieve),
       ...named.map((index) => entries[index]?.id ?? ""),
     );
@@ -162,7 +162,7 @@ export function createWalk(broker: Broker, source: Source, options: WalkOptions)
         const { id = "", score } = slice.entries[index] ?? {};
         return { queue: source.queue, id, score, bullState: source.collection };
       });
-      const matches = await readMatches(broker, query, finds);
+      const matches = await readMatches(source.shard, query, finds);
       let { floor } = place;
       for (const [order, match] of matches.entries()) {
         if (match === undefined) continue;

@@ -10,6 +10,7 @@ import { claimKeys, type JobPlace, noteAdded } from "./idempotency.ts";
 import { createPlainJobs, isPlain, type PlainJobs } from "./plain-jobs.ts";
 import { addJob, type PreparedJob } from "./producer.ts";
 import { createQueues, type Queues } from "./queues.ts";
+import { keepTogether } from "./together.ts";
 
 /** Sends jobs in a bounded time. What could not be sent by then is not sent later. */
 export interface Sender {
@@ -59,7 +60,9 @@ export function createSender(broker: Broker): Sender {
   }
 
   return {
-    async send(jobs, within) {
+    async send(asked, within) {
+      const jobs =
+        broker.keys.shards.length === 1 ? asked : asked.map((job) => keepTogether(broker.keys, job));
       const lane = confirmationOf(jobs) === undefined ? lanes.memory : lanes.confirmed;
       // A connection that waits for a disk or a replica keeps all other calls on it waiting.
       return sendOn(lane, jobs, within);
@@ -113,7 +116,7 @@ function createLane(broker: Broker): Lane {
       return redis ?? open();
     },
     get queues() {
-      queues ??= createQueues(redis ?? open(), broker.keys.prefix, () => {}, broker.telemetry);
+      queues ??= createQueues(redis ?? open(), broker.keys, () => {}, broker.telemetry);
       return queues;
     },
     get connections() {
@@ -121,7 +124,7 @@ function createLane(broker: Broker): Lane {
     },
     get plain() {
       if (broker.telemetry !== undefined) return undefined;
-      plain ??= createPlainJobs(redis ?? open(), broker.keys.prefix);
+      plain ??= createPlainJobs(redis ?? open(), broker.keys);
       return plain;
     },
     async ready(within) {
@@ -168,7 +171,14 @@ async function makeJobs(
       return { id: claim.id, queue: claim.queue };
     }
     const claimed =
-      claim === undefined ? job : { ...job, queue: claim.queue, opts: { ...job.opts, jobId: claim.id } };
+      claim === undefined
+        ? job
+        : keepTogether(keys, {
+            ...job,
+            queue: claim.queue,
+            opts: { ...job.opts, jobId: claim.id },
+            chosenId: true,
+          });
     const add = () =>
       plain !== undefined && isPlain(claimed) ? plain.add(claimed) : addJob(queues, claimed);
     const id =
@@ -190,13 +200,15 @@ async function makeJobs(
   return places;
 }
 
+/** How ioredis says it; the later ones of a cluster, none of whose nodes answers for the keys. */
+const lost =
+  /^(?:Connection is closed|Stream isn't writeable|Too many Cluster redirections|Cluster isn't ready|None of startup nodes|Failed to refresh slots)/;
+
 /** The connection went away under a command, or just before it. */
 function isLostConnection(error: unknown): boolean {
   return (
     error instanceof Error &&
-    (error.name === "MaxRetriesPerRequestError" ||
-      error.name === "AbortError" ||
-      /^Connection is closed|^Stream isn't writeable/.test(error.message))
+    (error.name === "MaxRetriesPerRequestError" || error.name === "AbortError" || lost.test(error.message))
   );
 }
 

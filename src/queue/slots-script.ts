@@ -48,7 +48,9 @@ const lua = `
     redis.call("hdel", workers, member)
   end
 
+  -- Where jobs may be in other shards than the limit, who is woken is looked at after.
   local function waits(member)
+    if jobs == "" then return true end
     local job = redis.call("hmget", jobs .. member, "name", "finishedOn", cancelField)
     return job[1] and not job[2] and not job[3]
   end

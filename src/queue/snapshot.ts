@@ -73,7 +73,7 @@ export interface JobSnapshot {
 /** @throws LovageError `JOB_NOT_FOUND` */
 export async function readSnapshot(broker: Broker, queue: string, id: string): Promise<JobSnapshot> {
   // The state is read first: a job that ends in between then shows too old a state, never an end without its result.
-  const bullState = await broker.queue(queue).getJobState(id);
+  const bullState = await broker.queueAt(queue, id).getJobState(id);
   const hash = await broker.redis.hgetall(broker.keys.job(queue, id));
   if (hash["name"] === undefined) throw jobNotFound(id);
   return toSnapshot({ queue, id }, bullState, hash);

@@ -1,6 +1,7 @@
 import type { Broker } from "./broker.ts";
 import type { StreamEntry } from "./event-reader.ts";
 import type { EntryFacts } from "./live-event.ts";
+import { askOfEach } from "./scattered.ts";
 
 interface Question {
   queue: string;
@@ -37,10 +38,8 @@ export function createTaskNames(broker: Broker) {
         facts.set(entry, { task, failedBefore: false });
       }
       if (open.length === 0) return facts;
-      const pipeline = broker.redis.pipeline();
-      for (const { queue, entry } of open)
-        pipeline.hmget(broker.keys.job(queue, entry.fields["jobId"] ?? ""), "name", "atm");
-      const answers = (await pipeline.exec()) ?? [];
+      const jobs = open.map(({ queue, entry }) => ({ queue, id: entry.fields["jobId"] ?? "" }));
+      const answers = await askOfEach(broker, jobs, (pipeline, key) => pipeline.hmget(key, "name", "atm"));
       for (const [index, { queue, entry }] of open.entries()) {
         const [name, failures] = (answers[index]?.[1] ?? []) as (string | null)[];
         if (typeof name === "string") remember(`${queue}:${entry.fields["jobId"]}`, name);

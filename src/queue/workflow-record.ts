@@ -107,7 +107,7 @@ export function createWorkflowRecord(broker: Broker, held: HeldWorkflow): Workfl
         });
       if (history !== undefined) history.added = Number(hash[jobFields.added] ?? 0);
       const outcomes = new Map<number, CallOutcome>();
-      const placeOf = new Map(history?.calls.map((_call, place) => [callId(id, place), place]));
+      const placeOf = new Map(history?.calls.map((_call, place) => [callId(keys, id, place), place]));
       const put = (child: string, outcome: CallOutcome) => {
         const place = placeOf.get(keys.placeOf(child).id);
         if (place !== undefined) outcomes.set(place, outcome);
@@ -127,7 +127,7 @@ export function createWorkflowRecord(broker: Broker, held: HeldWorkflow): Workfl
       await keep(`${jobFields.step}${place}`, JSON.stringify(outcome));
     },
     async add(calls, added) {
-      const parent = { id, queue: `${keys.prefix}:${queue}` };
+      const parent = { id, queue: `${keys.at(id).prefix}:${queue}` };
       await addJobs(
         broker,
         calls.map((call) => ({ ...call, opts: { ...call.opts, parent, ignoreDependencyOnFailure: true } })),
@@ -154,7 +154,7 @@ export function createWorkflowRecord(broker: Broker, held: HeldWorkflow): Workfl
     },
     async lose(places) {
       const lost = places.flatMap((place) => [
-        keys.job(queue, callId(id, place)),
+        keys.job(queue, callId(keys, id, place)),
         "CHILD_LOST: the job was removed before it ended",
       ]);
       await redis.hset(`${key}:failed`, ...lost);

@@ -95,7 +95,7 @@ async function readCalls(
   const calls = await Promise.all(
     history.calls.slice(0, reading.maxCalls).map((fingerprint, place) => {
       const step = /^step:(.*)$/s.exec(fingerprint)?.[1];
-      const bare = bareNode(callId(id, place), known);
+      const bare = bareNode(callId(keys, id, place), known);
       return step === undefined
         ? readCall(reading, fingerprint, bare, depth)
         : stepNode({ ...bare, kind: "step", name: step }, hash[`${jobFields.step}${place}`]);

@@ -1,6 +1,6 @@
 import { describeError } from "../core/errors.ts";
 import type { Logger } from "../observe/logger.ts";
-import type { Broker } from "../queue/broker.ts";
+import type { Broker, Shard } from "../queue/broker.ts";
 import { type ExpiryCursor, expireWaiting } from "../queue/expiry.ts";
 import { sampleBacklog } from "../queue/history.ts";
 import { areOver } from "../queue/over.ts";
@@ -35,21 +35,23 @@ interface Step {
 export function createUpkeep({ broker, logger, observer, ray, retention }: UpkeepParts) {
   const stops = createRayStops(broker);
   const expiryCursor: ExpiryCursor = new Map();
-  const perQueue = (work: (queue: string) => Promise<number>) => async () => {
+  const perQueue = (work: (shard: Shard, queue: string) => Promise<number>) => async () => {
     let count = 0;
-    for (const queue of queueNames) count += await work(queue);
+    for (const shard of broker.shards) {
+      for (const queue of queueNames) count += await work(shard, queue);
+    }
     return count;
   };
   const steps: Step[] = [
     {
       name: "sweep",
       did: "workflows that waited in vain go on",
-      run: perQueue(async (queue) => (await sweepParkedWorkflows(broker, queue)).length),
+      run: perQueue(async (shard, queue) => (await sweepParkedWorkflows(shard, queue)).length),
     },
     {
       name: "expire",
       did: "waiting jobs had expired",
-      run: perQueue(async (queue) => (await expireWaiting(broker, queue, expiryCursor)).length),
+      run: perQueue(async (shard, queue) => (await expireWaiting(shard, queue, expiryCursor)).length),
     },
     {
       name: "backlog",
@@ -63,7 +65,7 @@ export function createUpkeep({ broker, logger, observer, ray, retention }: Upkee
     steps.push({
       name: "trim",
       did: "old jobs are removed",
-      run: perQueue((queue) => removeOld(broker, queue, retention)),
+      run: perQueue((shard, queue) => removeOld(shard, queue, retention)),
     });
   }
   if (ray !== undefined) {

@@ -4,6 +4,7 @@ import type { HeldJob } from "../queue/held-job.ts";
 import { createInspector } from "../queue/inspector.ts";
 import { createMemory } from "../queue/memory.ts";
 import { addJobs, prepareJob } from "../queue/producer.ts";
+import { keepTogether } from "../queue/together.ts";
 import type { ChunkContext } from "../task/builtin.ts";
 import type { Catalogue } from "../task/catalogue.ts";
 import type { CallMeta } from "../task/codec.ts";
@@ -122,7 +123,8 @@ export class JobContext implements ChunkContext {
       const { broker, catalogue, gate } = this.#parts;
       const task = catalogue.get(name);
       validate(task.input, input, "INPUT_INVALID", `the input of ${name}`);
-      const prepared = prepareJob(task, input, options, undefined, this.#parts.now());
+      const asked = prepareJob(task, input, options, undefined, this.#parts.now());
+      const prepared = keepTogether(broker.keys, asked);
       const { headers } = this.#meta;
       await sendOutgoing([prepared], { headers, gate, add: () => addJobs(broker, [prepared]) });
       return prepared.opts.jobId;

@@ -19,7 +19,8 @@ export function createSweeper(broker: Broker, queues: () => readonly string[], l
   async function sweep(): Promise<void> {
     if (await hasScheduler(broker)) return;
     for (const queue of queues()) {
-      const woken = await sweepParkedWorkflows(broker, queue);
+      const woken: string[] = [];
+      for (const shard of broker.shards) woken.push(...(await sweepParkedWorkflows(shard, queue)));
       if (woken.length > 0) logger.warn({ queue, workflows: woken }, "workflows that waited in vain go on");
     }
   }

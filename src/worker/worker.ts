@@ -3,12 +3,13 @@ import type { Logger } from "../observe/logger.ts";
 import { createTroubleLog } from "../observe/trouble.ts";
 import type { Service } from "../process/service.ts";
 import type { Broker } from "../queue/broker.ts";
-import { createConsumer } from "../queue/consumer.ts";
+import type { ConsumerOptions } from "../queue/consumer.ts";
 import type { HeldJob } from "../queue/held-job.ts";
 import { createHistoryRecorder } from "../queue/history-recorder.ts";
 import { publishManifests } from "../queue/manifests.ts";
 import { createRedisClock } from "../queue/redis-clock.ts";
 import type { WorkerBeat } from "../queue/registry.ts";
+import { createSpreadConsumer } from "../queue/spread-consumer.ts";
 import type { RayRunner } from "../ray/runner.ts";
 import { builtins } from "../task/builtin.ts";
 import { type AnyTask, type Catalogue, describeTaskOn } from "../task/catalogue.ts";
@@ -52,7 +53,7 @@ export interface WorkerOptions {
   /** Milliseconds. */
   shutdownTimeout: number;
   lockDuration: number;
-  retention: Parameters<typeof createConsumer>[0]["retention"];
+  retention: ConsumerOptions["retention"];
   /** Of Lovage; told to whoever inspects the worker. */
   version?: string;
   /** The configuration, without secrets, for whoever inspects the worker. */
@@ -148,8 +149,7 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   const openConsumer = (queue: QueueName, concurrency: number) =>
-    createConsumer({
-      broker,
+    createSpreadConsumer(broker.shards, {
       queue,
       concurrency,
       // Read when it starts: its name may be taken.

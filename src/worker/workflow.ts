@@ -117,10 +117,17 @@ function keeping(record: WorkflowRecord): WorkflowRecord {
 function hostOf(parts: WorkflowParts, job: HeldJob): WorkflowHost<MadeCall> {
   return {
     call: (place, task, input, options) => async () =>
-      prepareJob(await findTarget(parts, task, input), input, options, callId(job.id, place), parts.now()),
+      prepareJob(
+        await findTarget(parts, task, input),
+        input,
+        options,
+        callId(parts.broker.keys, job.id, place),
+        parts.now(),
+      ),
     sleep: (place, delay) => {
       const target: Target = { name: sleepName, queue: job.queue, retry: { attempts: 1 } };
-      return async () => prepareJob(target, {}, { delay }, callId(job.id, place), parts.now());
+      return async () =>
+        prepareJob(target, {}, { delay }, callId(parts.broker.keys, job.id, place), parts.now());
     },
     async pause(milliseconds, signal) {
       // An abort ends the whole run; the step need not.

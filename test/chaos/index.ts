@@ -1,5 +1,6 @@
 import type { Fault } from "./fault.ts";
 import { clockMoved } from "./faults/clock-moved.ts";
+import { clusterFailover } from "./faults/cluster-failover.ts";
 import { connectionResets } from "./faults/connection-resets.ts";
 import { dashboardKilled } from "./faults/dashboard-killed.ts";
 import { deployInTheMiddle } from "./faults/deploy-in-the-middle.ts";
@@ -40,6 +41,7 @@ export const faults: readonly Fault[] = [
   diskFull,
   sentinelFailover,
   hostUnplugged,
+  clusterFailover,
   deployInTheMiddle,
   memory,
   schedulersKilled,

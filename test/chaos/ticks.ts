@@ -45,7 +45,7 @@ export async function startTicking(environment: Record<string, string>): Promise
 
 /** The times for which jobs were made, as often as they were; read from the events, which stay when jobs are removed. */
 export async function madeTimes({ redis, keys }: Broker): Promise<number[]> {
-  const events = await redis.xrange(keys.events("default"), "-", "+");
+  const events = await redis.xrange(keys.at("").events("default"), "-", "+");
   return events.flatMap(([, fields]) => {
     const event = Object.fromEntries(
       fields.flatMap((name, at) => (at % 2 === 0 ? [[name, fields[at + 1]]] : [])),

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { type Client, createClient } from "#client";
 import { type Broker, openBroker } from "../../src/queue/broker.ts";
 import type { RedisSettings } from "../../src/queue/connection.ts";
+import { askOfEach } from "../../src/queue/scattered.ts";
 import { type spawnLovage, startLovage } from "../support/lovage-process.ts";
 import { startOwnRedis } from "../support/own-redis.ts";
 import { type Accounts, balance } from "./accounts.ts";
@@ -114,9 +115,8 @@ export async function openWorldAt(round: Round, place: Place): Promise<Omit<Chao
     workers.filter(({ process: { exitCode, signalCode } }) => (exitCode ?? signalCode) === null);
   /** Of the calls that were open at the last look, those whose job has not ended. */
   async function stillOpen(calls: readonly PlannedCall[]): Promise<PlannedCall[]> {
-    const pipeline = broker.redis.pipeline();
-    for (const { id } of calls) pipeline.hmget(broker.keys.job("default", id), "name", "finishedOn");
-    const found = (await pipeline.exec()) ?? [];
+    const jobs = calls.map(({ id }) => ({ queue: "default", id }));
+    const found = await askOfEach(broker, jobs, (pipeline, key) => pipeline.hmget(key, "name", "finishedOn"));
     return calls.filter((_call, index) => {
       const [name, finishedOn] = (found[index]?.[1] ?? []) as (string | null)[];
       return name !== null && finishedOn === null;
@@ -165,7 +165,10 @@ export async function openWorldAt(round: Round, place: Place): Promise<Omit<Chao
     load(asked) {
       if (loads.length > 0)
         throw new Error("one load a world: the ids of a second one would be the first one's");
-      const backlog = () => broker.queue("default").getWaitingCount();
+      const backlog = async () => {
+        const parts = broker.shards.map((shard) => shard.queue("default").getWaitingCount());
+        return (await Promise.all(parts)).reduce((sum, part) => sum + part, 0);
+      };
       const load = startLoad(client, round.random, backlog, asked);
       loads.push(load);
       return load;

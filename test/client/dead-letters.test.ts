@@ -75,7 +75,7 @@ describe.each(sides)("over %s", (_side, { createWorld }) => {
         opts: "{}",
         failedReason: "boom",
       });
-      pipeline.zadd(keys.failed("default"), id === "same-7" ? 1001 : 1000, id);
+      pipeline.zadd(keys.at("").failed("default"), id === "same-7" ? 1001 : 1000, id);
     }
     await pipeline.exec();
     const seen: string[] = [];
@@ -219,7 +219,7 @@ describe.each(sides)("over %s", (_side, { createWorld }) => {
     for (const [name, data] of garbage) await queue.add(name, data);
     const { redis, keys } = world.broker;
     await redis.hset(keys.job("default", "raw"), { name: "test.echo", data: "{no json", opts: "null" });
-    await redis.zadd(keys.failed("default"), Date.now(), "raw");
+    await redis.zadd(keys.at("").failed("default"), Date.now(), "raw");
     await expect
       .poll(async () => (await all()).filter(({ id }) => !before.has(id)).length, { timeout: 10_000 })
       .toBe(garbage.length + 1);

@@ -71,7 +71,7 @@ describe.each(callerSides)("over %s", (_side, { createWorld }) => {
 
   test("debounce: a call that meets a job whose time has come gives it its input", async () => {
     const first = await call("a", { key, mode: "debounce", ttl: "1h" });
-    await (await world.broker.queue("default").getJob(first.id))?.promote();
+    await (await world.broker.queueAt("default", first.id).getJob(first.id))?.promote();
     const second = await call("b", { key, mode: "debounce", ttl: "1h" });
     expect(second.id).toBe(first.id);
     expect(await textOf(first)).toBe("b");
@@ -91,7 +91,7 @@ describe.each(callerSides)("over %s", (_side, { createWorld }) => {
     expect([third.id, fourth.id]).toEqual([first.id, first.id]);
     expect(await first.result({ timeout: "10s" })).toMatchObject({ text: "b" });
     const texts = await eventually("the job that follows", async () => {
-      const jobs = await world.broker.queue("default").getCompleted();
+      const jobs = await world.broker.queueAt("default", first.id).getCompleted();
       const mine = jobs.filter((job) => job.deduplicationId === `test.echo:${key}`);
       return mine.length === 2 && mine.map((job) => job.returnvalue.text);
     });

@@ -150,7 +150,7 @@ describe.each(callerSides)("over %s", (_side, { createWorld }) => {
     await Promise.all(
       [1, 2, 3, 4].map((index) => other.client.enqueue("test.echo", {}, { id: `job-${index}` })),
     );
-    await other.broker.redis.xtrim(other.broker.keys.events("default"), "MAXLEN", "=", 4);
+    await other.broker.redis.xtrim(other.broker.keys.at("").events("default"), "MAXLEN", "=", 4);
     const rest = await collect(other.client.events({ since }), upTo("job-4", "waiting"));
     expect(rest[0]).toMatchObject({ type: "gap", queue: "default" });
     expect(rest.slice(1).map(({ type }) => type)).toEqual(["enqueued", "waiting", "enqueued", "waiting"]);
@@ -203,7 +203,7 @@ describe.each(callerSides)("over %s", (_side, { createWorld }) => {
   });
 
   test("entries of any shape end nothing", async () => {
-    const stream = world.broker.keys.events("default");
+    const stream = world.broker.keys.at("").events("default");
     const events = world.client.events({ queues: ["default"] });
     const told = collect(events, upTo("sane", "waiting"));
     await world.client.enqueue("test.echo", {}, { id: "odd" });

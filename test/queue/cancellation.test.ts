@@ -64,7 +64,7 @@ test("a job that is cancelled while its next attempt is put aside does not wait 
   await addJobs(broker, [prepareJob(target, {}, { id: "late" })]);
   let runs = 0;
   const consumer = createConsumer({
-    broker,
+    broker: broker.shards[0],
     queue: "default",
     concurrency: 1,
     workerName: "test",

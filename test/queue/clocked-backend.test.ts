@@ -31,7 +31,7 @@ afterEach(async () => {
 /** A consumer whose machine's clock is wrong by so much: it takes Redis' clock for one that is as wrong the other way. */
 async function consumeWith(offset: number): Promise<void> {
   consumer = createConsumer({
-    broker,
+    broker: broker.shards[0],
     queue: "default",
     concurrency: 2,
     clock: { offset: () => offset },

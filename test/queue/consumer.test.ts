@@ -28,7 +28,7 @@ function consumer(
   options: Partial<Pick<ConsumerOptions, "lockDuration" | "onGivenUp">> = {},
 ): Consumer {
   return createConsumer({
-    broker,
+    broker: broker.shards[0],
     queue: "default",
     concurrency: 8,
     workerName: "test",

@@ -7,6 +7,7 @@ import {
   type StreamEntry,
   type StreamListener,
 } from "../../src/queue/event-reader.ts";
+import { createKeys } from "../../src/queue/keys.ts";
 
 const job = { id: "a", task: "t" };
 const entry = (number: number, id = "a"): StreamEntry => ({
@@ -36,9 +37,11 @@ function scripted() {
   return { reader, happen, listeners };
 }
 
+const broker = { keys: createKeys("test") } as Broker;
+
 test("a consumer that falls behind is told everything, once and in order", async () => {
   const { reader, happen } = scripted();
-  const feed = readFeed({} as Broker, reader, { queues: ["q"], job }, new AbortController().signal);
+  const feed = readFeed(broker, reader, { queues: ["q"], job }, new AbortController().signal);
   const first = feed.next();
   await new Promise((resolve) => setImmediate(resolve));
   happen(entry(0));
@@ -61,7 +64,7 @@ test("a consumer that falls behind is told everything, once and in order", async
 test("others' events fill no memory of who follows one job, and an abort ends the feed and its listening", async () => {
   const { reader, happen, listeners } = scripted();
   const over = new AbortController();
-  const feed = readFeed({} as Broker, reader, { queues: ["q"], job }, over.signal);
+  const feed = readFeed(broker, reader, { queues: ["q"], job }, over.signal);
   const next = feed.next();
   await new Promise((resolve) => setImmediate(resolve));
   for (let number = 1; number <= 20_000; number += 1) happen(entry(number, "other"));

@@ -22,7 +22,9 @@ test("waiting jobs whose expiry has passed are expired, without a worker; others
     { expires: passed(), onFailure: { task: "test.echo" } },
   );
   const cursor: ExpiryCursor = new Map();
-  expect((await expireWaiting(broker, "default", cursor)).sort()).toEqual([expired.id, second.id].sort());
+  expect((await expireWaiting(broker.shards[0], "default", cursor)).sort()).toEqual(
+    [expired.id, second.id].sort(),
+  );
   for (const job of [expired, second]) {
     expect(await job.state()).toBe("expired");
     await expect(job.result({ timeout: "1s" })).rejects.toMatchObject({ code: "JOB_EXPIRED" });
@@ -42,7 +44,7 @@ test("a job that was started, or is being taken, is left alone", async () => {
   const { redis, keys } = broker;
   const job = await client.enqueue("test.echo", {}, { expires: passed() });
   await redis.hset(keys.job("default", job.id), "ats", "1");
-  expect(await expireWaiting(broker, "default", new Map())).toEqual([]);
+  expect(await expireWaiting(broker.shards[0], "default", new Map())).toEqual([]);
   expect(await job.state()).toBe("waiting");
 });
 
@@ -55,12 +57,12 @@ test("a long queue is gone through in parts, the oldest first, and each call goe
   }));
   await client.enqueueMany(calls);
   const cursor: ExpiryCursor = new Map();
-  const first = await expireWaiting(broker, "default", cursor);
+  const first = await expireWaiting(broker.shards[0], "default", cursor);
   // It ends when it has ended five hundred, at the end of a part.
   expect(first.length).toBeGreaterThanOrEqual(500);
   expect(first.length).toBeLessThan(650);
   expect(first.slice(0, 3)).toEqual(["job-0", "job-4", "job-8"]);
-  const second = await expireWaiting(broker, "default", cursor);
+  const second = await expireWaiting(broker.shards[0], "default", cursor);
   expect([...first, ...second].sort()).toEqual(
     calls.flatMap(({ options }, index) => (index % 4 === 0 ? [options.id] : [])).sort(),
   );

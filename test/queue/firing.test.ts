@@ -64,7 +64,7 @@ async function fire(term: number, time: number, name = "hourly"): Promise<boolea
 }
 
 async function addedIds(): Promise<string[]> {
-  const events = await world.broker.redis.xrange(world.broker.keys.events("default"), "-", "+");
+  const events = await world.broker.redis.xrange(world.broker.keys.at("").events("default"), "-", "+");
   return events.flatMap(([, fields]) => {
     const at = fields.indexOf("jobId");
     return fields.includes("added") ? [String(fields[at + 1])] : [];

@@ -20,7 +20,7 @@ afterEach(async () => {
   await broker.close();
 });
 
-const historyKeys = () => broker.redis.keys(`${broker.keys.prefix}:history:*`);
+const historyKeys = () => broker.redis.keys(`${broker.keys.at("").prefix}:history:*`);
 
 const job = (changes: Partial<ReturnType<typeof plain>> = {}) => ({ ...plain(), ...changes });
 const plain = () => ({ queue: "ml", task: "test.one", firstStart: true, dueAt: 1000, takenAt: 1000 });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { jobStates } from "../../src/core/states.ts";
 import type { FoundJob, JobQuery } from "../../src/queue/found-job.ts";
 import { searchJobs } from "../../src/queue/job-search.ts";
+import { createKeys } from "../../src/queue/keys.ts";
 import { queueNames } from "../../src/task/definition.ts";
 import { createWorld, eventually, type World } from "../support/world.ts";
 
@@ -73,7 +74,7 @@ async function put(where: World, jobs: readonly Made[]): Promise<void> {
   const pipeline = redis.pipeline();
   for (const [index, job] of jobs.entries()) {
     const { queue, id, enqueuedAt, state } = job;
-    const list = (name: string) => `${keys.prefix}:${queue}:${name}`;
+    const list = (name: string) => keys.at("").of(queue, name);
     const data = JSON.stringify({ v: 1, input: { text: job.text }, meta: { tags: job.tags } });
     const endedAt = enqueuedAt + 60_000;
     const error = (code: string) => JSON.stringify({ code, message: `why ${job.text}`, retryable: false });
@@ -220,12 +221,8 @@ test("all parts together have exactly the jobs that fit, whatever the size of th
 /** The world's Redis under another prefix, which its end removes all the same. */
 function brokerOf(name: string): World["broker"] {
   const prefix = `${world.prefix}:${name}`;
-  const { keys, redis } = world.broker;
-  return {
-    ...world.broker,
-    redis,
-    keys: { ...keys, prefix, job: (queue, id) => `${prefix}:${queue}:${id}` },
-  };
+  const keys = createKeys(prefix);
+  return { ...world.broker, keys, shards: [{ ...world.broker, keys: { ...keys, ...keys.at("") } }] };
 }
 
 test("running jobs come first, then the nearest to now, however large the parts are", async () => {

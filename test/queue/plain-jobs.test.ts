@@ -13,7 +13,7 @@ let queues: Queues;
 beforeAll(async () => {
   world = await createWorld();
   redis = new Redis(world.redis.url);
-  queues = createQueues(redis, world.prefix, () => {});
+  queues = createQueues(redis, world.broker.keys, () => {});
 });
 
 afterAll(async () => {
@@ -57,12 +57,12 @@ const jobs = (queue: string) => [
 
 const states: Record<string, (queue: string) => Promise<unknown>> = {
   empty: async () => {},
-  paused: (queue) => queues.queue(queue).pause(),
+  paused: (queue) => queues.ofShard(0, queue).pause(),
   "at the limit of its jobs": async (queue) => {
-    await queues.queue(queue).setGlobalConcurrency(1);
+    await queues.ofShard(0, queue).setGlobalConcurrency(1);
     await redis.lpush(`${world.prefix}:${queue}:active`, "another");
   },
-  "below the limit of its jobs": (queue) => queues.queue(queue).setGlobalConcurrency(1),
+  "below the limit of its jobs": (queue) => queues.ofShard(0, queue).setGlobalConcurrency(1),
 };
 
 test.each(Object.keys(states))(
@@ -70,7 +70,7 @@ test.each(Object.keys(states))(
   async (state) => {
     const name = state.replaceAll(" ", "-");
     for (const queue of [`ours-${name}`, `theirs-${name}`]) await states[state]?.(queue);
-    const plain = createPlainJobs(redis, world.prefix);
+    const plain = createPlainJobs(redis, world.broker.keys);
 
     const ids = await Promise.all(jobs(`ours-${name}`).map((each) => plain.add(each)));
     for (const each of jobs(`theirs-${name}`)) await addJob(queues, each);
@@ -84,7 +84,7 @@ test.each(Object.keys(states))(
 
 test("jobs of one tick share their commands, whichever queue they are for", async () => {
   const before = await calls();
-  const plain = createPlainJobs(redis, world.prefix);
+  const plain = createPlainJobs(redis, world.broker.keys);
   const many = Array.from({ length: 400 }, (_, at) => job(at % 2 === 0 ? "even" : "odd", `many-${at}`));
 
   await Promise.all(many.map((each) => plain.add(each)));
@@ -95,7 +95,7 @@ test("jobs of one tick share their commands, whichever queue they are for", asyn
 });
 
 test("jobs too large to go together go one after another, in order", async () => {
-  const plain = createPlainJobs(redis, world.prefix);
+  const plain = createPlainJobs(redis, world.broker.keys);
   const large = (id: string): PreparedJob => ({
     ...prepareJob(target(1), "x".repeat(200_000), { id }),
     queue: "large",

@@ -18,8 +18,11 @@ test("for commands, for BullMQ's own connections, and by URL", async () => {
   const broker = await openBroker({ redis: { port: proxy.port, ca, tls: true } });
   const connection = broker.duplicate();
   const before = proxy.connections();
-  const worker = new Worker("tls", async () => "done", { connection, prefix: broker.keys.prefix });
-  const events = new QueueEvents("tls", { connection: broker.duplicate(), prefix: broker.keys.prefix });
+  const worker = new Worker("tls", async () => "done", { connection, prefix: broker.keys.at("").prefix });
+  const events = new QueueEvents("tls", {
+    connection: broker.duplicate(),
+    prefix: broker.keys.at("").prefix,
+  });
   await events.waitUntilReady();
   const job = await broker.queue("tls").add("x", {});
   expect(await job.waitUntilFinished(events, 10_000)).toBe("done");

@@ -67,7 +67,7 @@ test("workers, schedulers and clients leave a master that became a replica", asy
     await eventually("the first is a replica", async () => (await info(first)).includes("role:slave"));
     await echo("after");
     await echo("after that");
-    const events = () => second.xlen(world.broker.keys.events("default"));
+    const events = () => second.xlen(world.broker.keys.at("").events("default"));
     const made = await events();
     await eventually("the scheduler fires into the new one", async () => (await events()) > made + 2);
     expect(worker.process.exitCode).toBe(null);

@@ -51,7 +51,7 @@ describe.skipIf(why !== undefined)(
     async function start(host: Host, args: string[], own: Record<string, string> = {}, script?: string) {
       const environment = {
         REDIS_URL: `redis://${world.redis.host}:${world.redis.port}`,
-        REDIS_PREFIX: broker.keys.prefix,
+        REDIS_PREFIX: broker.keys.at("").prefix,
         RAY_ADDRESS: "http://127.0.0.1:9",
         DATASETS_DIR: folder,
         MODELS_DIR: folder,
@@ -104,7 +104,7 @@ describe.skipIf(why !== undefined)(
       const first = await scheduler(one);
       await eventually("the first acts", () => first.output().includes("this scheduler acts"));
       const second = await scheduler(other);
-      const fired = async () => (await broker.redis.xlen(broker.keys.events("default"))) > 0;
+      const fired = async () => (await broker.redis.xlen(broker.keys.at("").events("default"))) > 0;
       await eventually("it fires", fired);
       one.unplug();
       await eventually("the other acts", () => second.output().includes("this scheduler acts"), 60_000);
@@ -115,7 +115,7 @@ describe.skipIf(why !== undefined)(
         60_000,
       );
       const made = async () => {
-        const events = await broker.redis.xrange(broker.keys.events("default"), "-", "+");
+        const events = await broker.redis.xrange(broker.keys.at("").events("default"), "-", "+");
         return events.flatMap(([, fields]) => {
           const at = fields.indexOf("jobId");
           return fields[fields.indexOf("event") + 1] === "added" ? [fields[at + 1] ?? ""] : [];

@@ -18,7 +18,7 @@ function scheduler(lease?: number): Promise<WorkerProcess> {
 /** The times for which jobs were made, with repetitions; read from the stream of events, which removal leaves alone. */
 async function madeTimes({ broker }: Pick<World, "broker"> = world): Promise<number[]> {
   const { redis, keys } = broker;
-  const events = await redis.xrange(keys.events("default"), "-", "+");
+  const events = await redis.xrange(keys.at("").events("default"), "-", "+");
   return events.flatMap(([, fields]) => {
     const event = Object.fromEntries(
       fields.flatMap((name, at) => (at % 2 === 0 ? [[name, fields[at + 1]]] : [])),

@@ -49,8 +49,8 @@ async function schedule(
 
 /** The jobs that schedules made, by their ids. */
 async function jobIds(): Promise<string[]> {
-  const { redis, keys } = world.broker;
-  const ids = await redis.lrange(keys.job("default", "wait"), 0, -1);
+  const { redis, shards } = world.broker;
+  const ids = await redis.lrange(shards[0].keys.of("default", "wait"), 0, -1);
   return ids.filter((id) => id.includes("~")).sort();
 }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { startValkey } from "../../src/dev/valkey.ts";
 import { freePort } from "./free-port.ts";
+import { startOwnCluster } from "./own-cluster.ts";
 import { startOwnRay } from "./own-ray.ts";
 
 declare module "vitest" {
@@ -12,6 +13,8 @@ declare module "vitest" {
     redisUrl: string;
     /** A real Ray head of 2 CPUs for the whole run. */
     rayAddress: string;
+    /** A real cluster of three masters for the whole run. */
+    redisCluster: { host: string; port: number }[];
   }
 }
 
@@ -22,16 +25,18 @@ declare module "vitest" {
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dir = await mkdtemp(join(tmpdir(), "lovage-valkey-"));
-  const [redis, ray] = await Promise.all([
+  const [redis, ray, cluster] = await Promise.all([
     freePort().then((port) =>
       startValkey({ port, dir, path: process.env["PATH"], server: process.env["LOVAGE_TEST_REDIS_SERVER"] }),
     ),
     runningRay(process.env["LOVAGE_TEST_RAY_ADDRESS"]) ?? startOwnRay(),
+    startOwnCluster(),
   ]);
   project.provide("redisUrl", redis.url);
   project.provide("rayAddress", ray.address);
+  project.provide("redisCluster", cluster.addresses);
   return async () => {
-    await Promise.all([redis.stop(), ray.stop()]);
+    await Promise.all([redis.stop(), ray.stop(), cluster.remove()]);
     await rm(dir, { recursive: true, force: true });
   };
 }

@@ -5,6 +5,15 @@ import type { RedisSettings } from "../../src/queue/connection.ts";
 
 export type RedisUser = "worker" | "client";
 
+/** The rules of a user where its keys are spread over shards, as docs/redis-cluster.md tells to make them. */
+function spreadRulesOf(user: RedisUser, prefix: string): string[] {
+  const layout = {
+    worker: [`~${prefix}:layout`, `~${prefix}:redis-id`],
+    client: [`(+get %R~${prefix}:layout)`],
+  };
+  return [...rulesOf(user, `{${prefix}:*}`), ...layout[user]];
+}
+
 /** The rules of a user as deploy/redis/start.sh reads them. */
 export function rulesOf(user: RedisUser, prefix: string): string[] {
   const file = new URL("../../deploy/redis/users.acl.rules", import.meta.url);
@@ -25,12 +34,13 @@ export interface RedisUsers {
 /** Both users for one prefix, with the rules that are deployed. Made by the default user, who may do anything. */
 export async function makeRedisUsers(
   { redis: admin }: Broker,
-  { url, prefix }: { url: string; prefix: string },
+  { url, prefix, shards }: RedisSettings & { url: string; prefix: string },
 ): Promise<RedisUsers> {
+  const rules = shards === undefined ? rulesOf : spreadRulesOf;
   const make = async (user: RedisUser) => {
     const username = `${user}-${prefix}`;
     const password = randomUUID();
-    await admin.acl("SETUSER", username, "reset", "on", `>${password}`, ...rulesOf(user, prefix));
+    await admin.acl("SETUSER", username, "reset", "on", `>${password}`, ...rules(user, prefix));
     return { username, password };
   };
   const [worker, client] = [await make("worker"), await make("client")];
@@ -38,8 +48,8 @@ export async function makeRedisUsers(
   if (file !== "") await admin.acl("SAVE");
   const { hostname: host, port } = new URL(url);
   return {
-    worker: { url: Object.assign(new URL(url), worker).href, prefix },
-    client: { host, port: Number(port), prefix, ...client },
+    worker: { url: Object.assign(new URL(url), worker).href, prefix, shards },
+    client: { host, port: Number(port), prefix, shards, ...client },
     async remove() {
       await admin.acl("DELUSER", worker.username, client.username);
     },

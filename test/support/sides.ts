@@ -37,6 +37,21 @@ export const callerSides: typeof sides = [
   ],
 ];
 
+/** The sides above, and the same Redis with its queues spread over shards, alone and as a cluster of three masters. */
+export const spreadSides: typeof sides = [
+  [
+    "Redis in shards",
+    { createWorld: (options) => createRedisWorld({ ...options, shards: 3 }), told: (value) => value },
+  ],
+  [
+    "a Redis Cluster",
+    {
+      createWorld: (options) => createRedisWorld({ ...options, shards: 3, cluster: true }),
+      told: (value) => value,
+    },
+  ],
+];
+
 interface SideOptions extends WorldOptions {
   /** Whether the tasks lie in Redis as if a worker had run: a dashboard knows no others. Default: yes. */
   published?: boolean;

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Cluster, type Redis } from "ioredis";
 import { inject } from "vitest";
 import { type Client, type ClientOptions, createClient } from "#client";
 import type { Catalogue } from "#task";
@@ -29,7 +30,7 @@ export { eventually } from "./eventually.ts";
 export interface World {
   readonly prefix: string;
   /** As the user that may do anything; so is the broker. */
-  readonly redis: { url: string; prefix: string };
+  readonly redis: RedisSettings & { url: string; prefix: string };
   readonly broker: Broker;
   /** As whom workers, schedulers and dashboards connect, as they are deployed; and as whom callers do. */
   readonly users: { readonly worker: RedisSettings; readonly client: RedisSettings };
@@ -96,14 +97,30 @@ export interface WorldOptions {
   client?: CommonClientOptions;
   /** Whether callers are Redis' user "client" of deploy/redis/users.acl.rules. Default: they may do anything. */
   callsOnly?: boolean;
+  /**
+   * How many shards its queues have; `cluster` makes them lie in a Redis Cluster. Default: one, in one Redis; three where
+   * LOVAGE_TEST_SPREAD is "shards" or "cluster", with which whole suites are run.
+   */
+  shards?: number;
+  cluster?: boolean;
 }
 
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const prefix = `test-${randomUUID().slice(0, 8)}`;
-  const redis = { url: options.redisUrl ?? inject("redisUrl"), prefix };
+  const url = options.redisUrl ?? inject("redisUrl");
+  const everywhere = options.redisUrl === undefined ? process.env["LOVAGE_TEST_SPREAD"] : undefined;
+  const { cluster = everywhere === "cluster", shards = everywhere === undefined ? undefined : 3 } = options;
+  const redis = {
+    url,
+    prefix,
+    ...(shards !== undefined && { shards }),
+    ...(cluster && { cluster: inject("redisCluster") }),
+  };
   const rayAddress = options.rayAddress ?? inject("rayAddress");
   const broker = await openBroker({ redis });
-  const made = await makeRedisUsers(broker, redis);
+  const made = cluster
+    ? { worker: redis, client: redis, remove: async () => {} }
+    : await makeRedisUsers(broker, redis);
   const users = options.callsOnly === true ? made : { ...made, client: redis };
   const connect = (asked: CommonClientOptions = {}) =>
     createClient<TestTasks>({ redis: users.client, ...asked });
@@ -233,8 +250,10 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     async close() {
       await Promise.all(running.map((worker) => worker.stop()));
       await client.close();
-      for await (const keys of broker.redis.scanStream({ match: `${prefix}:*`, count: 1000 })) {
-        if (keys.length > 0) await broker.redis.unlink(...keys);
+      for (const node of eachNode(broker.redis)) {
+        for await (const keys of node.scanStream({ match: `*${prefix}:*`, count: 1000 })) {
+          await Promise.all(keys.map((key: string) => node.unlink(key)));
+        }
       }
       await made.remove();
       await broker.close();
@@ -244,9 +263,19 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   };
 }
 
-function toVariables({ url, host, port, username, password, prefix }: RedisSettings): Record<string, string> {
+function eachNode(redis: unknown): Redis[] {
+  return redis instanceof Cluster ? redis.nodes("master") : [redis as Redis];
+}
+
+function toVariables(settings: RedisSettings): Record<string, string> {
+  const { host, port, username, password, prefix, cluster, shards } = settings;
+  const url = cluster === undefined ? settings.url : undefined;
+  const spread = {
+    REDIS_CLUSTER: cluster?.map((node) => `${node.host}:${node.port}`).join(","),
+    REDIS_SHARDS: shards,
+  };
   const parts = { REDIS_HOST: host, REDIS_PORT: port, REDIS_USERNAME: username, REDIS_PASSWORD: password };
-  const given = Object.entries({ REDIS_URL: url, REDIS_PREFIX: prefix, ...parts });
+  const given = Object.entries({ REDIS_URL: url, REDIS_PREFIX: prefix, ...parts, ...spread });
   return Object.fromEntries(
     given.flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
   );

@@ -129,7 +129,7 @@ async function untilOver(broker: Broker, proxy: CrashProxy, trial: Trial): Promi
     if (Date.now() - begun > patience.end) throw new Error(`never ended; ${await describeQueue(broker)}`);
     if (Date.now() - swept > patience.sweep) {
       swept = Date.now();
-      trial.swept += (await sweepParkedWorkflows(broker, queue)).length;
+      trial.swept += (await sweepParkedWorkflows(broker.shards[0], queue)).length;
     }
     await sleep(3);
   }
@@ -137,10 +137,10 @@ async function untilOver(broker: Broker, proxy: CrashProxy, trial: Trial): Promi
 
 /** Until only those jobs are left that the dead worker holds, and what waits for them. */
 async function untilOthersDone(broker: Broker): Promise<void> {
-  const held = await broker.redis.lrange(broker.keys.active(queue), 0, -1);
+  const held = await broker.redis.lrange(broker.keys.at(id).active(queue), 0, -1);
   await eventually("the others have ended", async () => {
     const { wait, delayed } = await broker.queue(queue).getJobCounts("wait", "delayed");
-    const active = await broker.redis.lrange(broker.keys.active(queue), 0, -1);
+    const active = await broker.redis.lrange(broker.keys.at(id).active(queue), 0, -1);
     return wait === 0 && delayed === 0 && active.every((job) => held.includes(job));
   });
 }
@@ -159,7 +159,7 @@ async function describeQueue(broker: Broker): Promise<string> {
 
 /** As if so much time had passed: what the dead worker held is free, and the next look for stalled jobs finds it. */
 async function letLocksRunOut({ redis, keys }: Broker): Promise<void> {
-  const held = await redis.lrange(keys.active(queue), 0, -1);
+  const held = await redis.lrange(keys.at(id).active(queue), 0, -1);
   await redis.del(keys.job(queue, "stalled-check"), ...held.map((job) => keys.lock(queue, job)));
   if (held.length > 0) await redis.sadd(keys.job(queue, "stalled"), ...held);
 }

@@ -202,8 +202,9 @@ describe.each(callerSides)("over %s", (_side, { createWorld }) => {
     const { redis, keys } = world.broker;
     const child = keys.job("default", `${job.id}~0`);
     await redis.del(child);
-    await redis.zrem(keys.job("default", "delayed"), `${job.id}~0`);
-    expect(await sweepParkedWorkflows(world.broker, "default")).toEqual([job.id]);
+    await redis.zrem(keys.at(job.id).of("default", "delayed"), `${job.id}~0`);
+    const shard = world.broker.shards[keys.shardOf(job.id)] ?? world.broker.shards[0];
+    expect(await sweepParkedWorkflows(shard, "default")).toEqual([job.id]);
     await expect(job.result({ timeout: "10s" })).rejects.toMatchObject({ code: "CHILD_LOST" });
   });
 

@@ -50,7 +50,7 @@ export function createConnection(options: RedisClientOptions): Connection {
       broker,
       directory: createDirectory(broker, options.catalogue),
       reader,
-      events: createJobEvents(reader),
+      events: createJobEvents(reader, broker.keys),
       sender: createSender(broker),
       gate,
       asker: createAsker(broker),

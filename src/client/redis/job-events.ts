@@ -2,7 +2,7 @@ import { isEnded } from "../../core/states.ts";
 import type { Broker } from "../../queue/broker.ts";
 import { encodeCursor } from "../../queue/event-cursor.ts";
 import { readFeed } from "../../queue/event-feed.ts";
-import { type EventReader, newestPosition } from "../../queue/event-reader.ts";
+import { type EventReader, newestPosition, streamOf } from "../../queue/event-reader.ts";
 import type { JobChange, LiveEvent } from "../../queue/live-event.ts";
 import { isOver, type JobSnapshot, readSnapshot } from "../../queue/snapshot.ts";
 import { errorOf } from "../ending.ts";
@@ -21,7 +21,8 @@ export async function* followJob(
   over: AbortSignal,
 ): AsyncGenerator<LiveEvent, void, undefined> {
   const { id, task, queue } = job;
-  let cursor = since ?? encodeCursor(new Map([[queue, await newestPosition(broker, queue)]]));
+  const stream = streamOf(broker.keys, queue, id);
+  let cursor = since ?? encodeCursor(new Map([[stream, await newestPosition(broker, stream)]]));
   const look = async () => {
     const snapshot = (await isOver(broker, queue, id)) ? await readSnapshot(broker, queue, id) : undefined;
     return snapshot && isEnded(snapshot.state) ? snapshot : undefined;
