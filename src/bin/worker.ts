@@ -193,6 +193,8 @@ export async function runWorker(
   logger.info({}, "stopped");
   // The channel would keep the process alive.
   if (process.connected) process.disconnect();
+  // So may what BullMQ left open when its connection was being made anew.
+  setTimeout(() => process.exit(0), 1000).unref();
   return 0;
 }
 

@@ -77,7 +77,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   const held: Held = new Map();
   /** The jobs put aside for another attempt since the last look for cancellations. */
   let retried: string[] = [];
-  let worker: Worker | undefined;
+  let worker: TolerantWorker | undefined;
   let timer: NodeJS.Timeout | undefined;
   let draining = false;
   let paused = false;
@@ -191,7 +191,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     async drain() {
       draining = true;
       try {
-        await worker?.close();
+        await worker?.finish();
       } finally {
         // Jobs that end their last run are looked after until then: it may take hours.
         clearInterval(timer);

@@ -1,11 +1,48 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type BackendFactory, type Job, type JobJson, type RedisQueueBackend, Worker } from "bullmq";
 import { parseJson } from "../core/json.ts";
+
+/** How long a closing worker must have had nothing to do to be left, and how often that is looked at. Milliseconds. */
+const idleEnough = 2000;
+const idleLook = 100;
 
 /**
  * BullMQ's worker, which takes a job whatever lies in its hash. BullMQ's own fails at the first field that is no JSON
  * before anybody hears of the job: it would stay with the queue for ever, and keep the worker from its work each time.
  */
 export class TolerantWorker extends Worker {
+  /** How many jobs it runs, or has run and is still ending. */
+  #busy = 0;
+
+  override async processJob(...job: Parameters<Worker["processJob"]>): ReturnType<Worker["processJob"]> {
+    this.#busy += 1;
+    try {
+      return await super.processJob(...job);
+    } finally {
+      this.#busy -= 1;
+    }
+  }
+
+  /**
+   * Takes no more jobs and resolves when those it has are ended. BullMQ waits for the end of its blocking connection, too;
+   * one that is told to end between two tries to connect tells of none, and the worker would be waited for until the
+   * process is killed. Nothing is left to do by then.
+   */
+  async finish(): Promise<void> {
+    const over = new AbortController();
+    const idle = async () => {
+      for (let since = Date.now(); Date.now() - since < idleEnough; ) {
+        await sleep(idleLook, undefined, { signal: over.signal });
+        if (this.#busy > 0) since = Date.now();
+      }
+    };
+    try {
+      await Promise.race([this.close(), idle()]);
+    } finally {
+      over.abort();
+    }
+  }
+
   protected override createJob(json: JobJson, id: string): Job {
     try {
       return super.createJob(json, id);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type LocalRedis, startValkey } from "../../src/dev/valkey.ts";
 import { freePort } from "../support/free-port.ts";
+import { startOwnRedis } from "../support/own-redis.ts";
 import { createWorld, eventually, type World } from "../support/world.ts";
 
 let redis: LocalRedis;
@@ -21,6 +22,31 @@ afterAll(async () => {
   await redis.stop();
   rmSync(dir, { recursive: true, force: true });
 });
+
+test.each(["killed", "restarted"])(
+  "a worker that has nothing to do ends soon, though Redis was just %s",
+  async (how) => {
+    const own = await startOwnRedis();
+    const idle = await createWorld({ redisUrl: own.url });
+    try {
+      const worker = await idle.workerProcess({ WORKER_SHUTDOWN_TIMEOUT: "2m" });
+      await own.kill();
+      await eventually("it has noticed", () => worker.output().includes("ECONNREFUSED"));
+      if (how === "restarted") await own.restart();
+      const told = Date.now();
+      worker.process.kill("SIGTERM");
+      await eventually("it is gone", () => worker.process.exitCode !== null);
+      // The time to finish is two minutes; who restarts a worker must not wait for it.
+      expect(Date.now() - told).toBeLessThan(20_000);
+      expect(worker.process.exitCode).toBe(0);
+      if (how === "killed") await own.restart();
+    } finally {
+      await idle.close();
+      await own.remove();
+    }
+  },
+  120_000,
+);
 
 test("with Redis away every call of a handle ends in its time, and a worker that is told to stop does", async () => {
   const worker = await world.workerProcess({ WORKER_SHUTDOWN_TIMEOUT: "1s" });
