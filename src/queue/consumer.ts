@@ -104,7 +104,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     takenAt = delivery.takenAt;
     try {
       const outcome = await options.run(delivery);
-      const told = delivery.endProgress(outcome);
+      const told = delivery.endReports(outcome);
       if (told !== undefined) await told;
       if (outcome.type === "retry") retried.push(id);
       // It began nothing here. Its turn may come while it is still being put aside, and it must not be kept waiting then.

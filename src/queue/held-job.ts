@@ -5,7 +5,8 @@ import type { Delivery, Outcome } from "../task/execute.ts";
 import type { Broker } from "./broker.ts";
 import { setHeld } from "./held-field.ts";
 import { jobFields } from "./keys.ts";
-import { appendLog } from "./log.ts";
+import { appendLog, heldLines, type LogAddition } from "./log.ts";
+import { LogWriter } from "./log-writer.ts";
 import { ProgressWriter } from "./progress-writer.ts";
 import { createWorkflowRecord, type WorkflowRecord } from "./workflow-record.ts";
 
@@ -76,8 +77,9 @@ export class BullJob implements HeldJob {
   readonly #job: Job;
   readonly #token: string;
   readonly #held: Held;
-  /** Few jobs report progress: made at the first report. */
+  /** Few jobs report progress or write to their log: made at the first use. */
   #progress: ProgressWriter | undefined;
+  #log: LogWriter | undefined;
 
   constructor(options: HeldJobOptions, job: Job, token: string, held: Held) {
     this.id = job.id ?? "";
@@ -107,13 +109,13 @@ export class BullJob implements HeldJob {
     return this.#progress.report(progress);
   }
 
-  /** What a job that is about to end has reported must be there before its end; undefined: it reported nothing. */
-  endProgress(outcome: Outcome): Promise<void> | undefined {
+  /** What a job that is about to end told of itself must be there before its end; undefined: it told nothing. */
+  endReports(outcome: Outcome): Promise<unknown> | undefined {
     // Its lock may have been lost because Redis is away: nothing must wait for that.
     const lost = outcome.type === "handed-back" && outcome.error.code === "LOCK_LOST";
-    if (!lost) return this.#progress?.close();
-    this.#progress?.abandon();
-    return undefined;
+    if (lost) this.#progress?.abandon();
+    if (lost || (this.#progress ?? this.#log) === undefined) return undefined;
+    return Promise.all([this.#progress?.close(), this.#log?.settle()]);
   }
 
   async #writeProgress(json: string): Promise<void> {
@@ -133,17 +135,18 @@ export class BullJob implements HeldJob {
   }
 
   log(lines: readonly string[], cursor?: string): Promise<void> {
-    const { broker, queue, retention } = this.#options;
-    return appendLog(
-      broker,
-      { queue, id: this.id, token: this.#token },
-      { lines, cursor },
-      retention.logLines,
-    );
+    const { logLines } = this.#options.retention;
+    this.#log ??= new LogWriter((addition) => this.#writeLog(addition), heldLines(logLines));
+    return this.#log.add({ lines, cursor });
   }
 
   readLogCursor(): Promise<string | undefined> {
     return readField(this.#options.broker, this.queue, this.id, jobFields.logCursor);
+  }
+
+  #writeLog(addition: LogAddition): Promise<void> {
+    const { broker, queue, retention } = this.#options;
+    return appendLog(broker, { queue, id: this.id, token: this.#token }, addition, retention.logLines);
   }
 
   readRayJob(): Promise<string | undefined> {
@@ -164,7 +167,7 @@ export class BullJob implements HeldJob {
       job: this.#job,
       lockDuration,
       onLockLost: (error) => this.aborter.abort(error),
-      flush: async () => this.#progress?.flush(),
+      flush: async () => void (await Promise.all([this.#progress?.flush(), this.#log?.settle()])),
       // Once parked it may be taken again before this run has quite ended.
       release: () => this.#held.delete(id),
       retake: () => this.#held.set(id, this),

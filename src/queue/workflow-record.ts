@@ -48,7 +48,7 @@ export interface HeldWorkflow {
   /** Milliseconds. */
   lockDuration: number;
   onLockLost(error: LovageError): void;
-  /** Writes what was reported of the job; nothing can be once it is parked. */
+  /** Writes what the job told of itself; nothing can be once it is parked. */
   flush(): Promise<void>;
   /** Called before the job is parked, since another run may then begin at once; `retake` when it was not. */
   release(): void;
