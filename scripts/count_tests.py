@@ -1,12 +1,40 @@
-"""Adds up JUnit reports and ends with `N passed, N failed`: count_tests.py FAILED_STEPS REPORT…"""
+"""Adds up JUnit reports, and the documents of faults and benchmarks, and ends with `N passed, N failed`:
+count_tests.py FAILED_STEPS REPORT…
+"""
 
+import json
 import sys
 import xml.etree.ElementTree as ElementTree
 
 
+def count_document(report: str) -> tuple[int, int, int]:
+    """What passed, failed and was left out; names what failed."""
+    try:
+        with open(report) as file:
+            document = json.load(file)
+    except ValueError:
+        return 0, 1, 0
+    faults = document["faults"]
+    if "shapes" in document:
+        # Of a benchmark a fault is a run that broke off.
+        for fault in faults:
+            print(f"broke off: {fault}")
+        return len(document["shapes"]), len(faults), 0
+    skipped = [fault for fault in faults if fault.get("skipped")]
+    bad = [fault for fault in faults if not fault.get("skipped") and not fault["passed"]]
+    for fault in bad:
+        print(f"failed: {json.dumps(fault)}")
+    return len(faults) - len(skipped) - len(bad), len(bad), len(skipped)
+
+
 def main(failed_steps: int, reports: list[str]) -> int:
     passed = failed = skipped = 0
-    for report in reports:
+    for report in (name for name in reports if name.endswith(".json")):
+        good, bad, left_out = count_document(report)
+        passed += good
+        failed += bad
+        skipped += left_out
+    for report in (name for name in reports if name.endswith(".xml")):
         for suite in ElementTree.parse(report).getroot().iter("testsuite"):
             tests = int(suite.get("tests", 0))
             bad = int(suite.get("failures", 0)) + int(suite.get("errors", 0))

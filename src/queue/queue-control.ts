@@ -1,9 +1,12 @@
 import { LovageError } from "../core/errors.ts";
 import type { QueueName } from "../task/definition.ts";
+import { stopMark } from "../task/ray-stop-mark.ts";
 import type { Broker } from "./broker.ts";
 import { cancelJob } from "./cancellation.ts";
+import { jobFields } from "./keys.ts";
 import { type ListedJob, listJobs, type OpenState, openStates, queuesOf } from "./queue-jobs.ts";
 import { createRayStops } from "./ray-stops.ts";
+import { storedSubmission } from "./stored-fields.ts";
 
 /** Which jobs are meant; a job must fit all that is given, and something must be. */
 export interface JobFilter {
@@ -109,6 +112,9 @@ export async function purgeQueue(broker: Broker, queue: QueueName): Promise<Purg
   const purged: Purged = { waiting: 0, scheduled: 0, left: 0 };
   const refusals: LovageError[] = [];
   const remove = async ({ id, state, rayJob }: ListedJob): Promise<void> => {
+    const { redis, keys } = broker;
+    // Its cluster is known to its record alone.
+    const record = rayJob === null ? null : await redis.hget(keys.job(queue, id), jobFields.rayJob);
     const removed = await broker
       .queueAt(queue, id)
       .remove(id)
@@ -120,7 +126,8 @@ export async function purgeQueue(broker: Broker, queue: QueueName): Promise<Purg
     if (removed !== 1) purged.left += 1;
     else {
       purged[state as "waiting" | "scheduled"] += 1;
-      if (rayJob !== null) await stops.add(rayJob);
+      const began = storedSubmission(record);
+      if (began !== undefined) await stops.add(stopMark(began));
     }
   };
   for (const state of ["waiting", "scheduled"] as const) {

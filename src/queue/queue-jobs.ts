@@ -1,7 +1,7 @@
 import { type QueueName, queueNames } from "../task/queue-names.ts";
 import type { Broker, Shard } from "./broker.ts";
 import { jobFields } from "./keys.ts";
-import { storedCall, storedMoment, storedNumber, storedRayJob, storedTags } from "./stored-fields.ts";
+import { storedCall, storedMoment, storedNumber, storedSubmission, storedTags } from "./stored-fields.ts";
 
 /** A state in which a job has not ended. */
 export const openStates = ["waiting", "scheduled", "active", "waiting-children"] as const;
@@ -129,7 +129,7 @@ async function readJobs(
       attempts: storedNumber(attempts),
       tags: storedTags(meta),
       input: excerptOf(input),
-      rayJob: storedRayJob(rayJob)?.submissionId ?? null,
+      rayJob: storedSubmission(rayJob)?.submissionId ?? null,
     };
   });
 }

@@ -1,6 +1,6 @@
 import type { Broker } from "./broker.ts";
 
-/** The submission ids of Ray jobs that must stop; whoever finds one of them ended removes it. */
+/** The marks of Ray jobs that must stop (see stopMark); whoever finds one of them ended removes it. */
 export function createRayStops({ redis, keys }: Broker) {
   return {
     async add(submissionId: string): Promise<void> {

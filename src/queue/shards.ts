@@ -65,7 +65,7 @@ function tagOf(prefix: string, shard: number, count: number): string {
 /** The slot that Redis gives a hash tag: CRC16 (XMODEM). */
 export function slotOf(tag: string): number {
   let crc = 0;
-  for (const byte of Buffer.from(tag)) {
+  for (const byte of new TextEncoder().encode(tag)) {
     crc ^= byte << 8;
     for (let bit = 0; bit < 8; bit += 1) crc = (crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1) & 0xffff;
   }

@@ -86,6 +86,16 @@ export function storedRayJob(text: string | null | undefined): RayJobRecord | un
     : undefined;
 }
 
+/** Which Ray job a job began last, however little is known of it besides: it may still have to be stopped. */
+export function storedSubmission(
+  text: string | null | undefined,
+): { submissionId: string; cluster?: string } | undefined {
+  const found = parseJson(text ?? "");
+  if (!isRecord(found) || typeof found["submissionId"] !== "string") return undefined;
+  const { submissionId, cluster } = found;
+  return typeof cluster === "string" ? { submissionId, cluster } : { submissionId };
+}
+
 export function storedReplay(text: string | null | undefined): ReplayRecord | undefined {
   const found = parseJson(text ?? "");
   return isRecord(found) && typeof found["id"] === "string" ? (found as unknown as ReplayRecord) : undefined;

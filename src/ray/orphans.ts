@@ -1,9 +1,9 @@
 import { isTerminal, type RayClient } from "../ray-client-http/index.ts";
 import type { TaskLogger } from "../task/context.ts";
+import { stopMark } from "../task/ray-stop-mark.ts";
 import type { RayClients } from "./clusters.ts";
 import type { RayStops } from "./host.ts";
 import { createReaper, type Reaper } from "./reaper.ts";
-import { stopMark } from "./stop-mark.ts";
 import { submittedBy } from "./submission.ts";
 
 /** The job that a Ray job was submitted for. */

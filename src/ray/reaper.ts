@@ -1,11 +1,11 @@
 import { describeError } from "../core/errors.ts";
 import { isTerminal, type RayClient } from "../ray-client-http/index.ts";
 import type { TaskLogger } from "../task/context.ts";
+import { readStopMark } from "../task/ray-stop-mark.ts";
 import type { RayClients } from "./clusters.ts";
 import type { RayStops } from "./host.ts";
 import { isSilence } from "./patience.ts";
 import { stopOnce } from "./stop.ts";
-import { readStopMark } from "./stop-mark.ts";
 
 /** How often the Ray jobs that must stop are told so again, in milliseconds. */
 const interval = 3000;

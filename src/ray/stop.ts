@@ -1,10 +1,10 @@
 import { describeError, LovageError } from "../core/errors.ts";
 import { isTerminal, type RayClient, RayError, type RayJobStatus } from "../ray-client-http/index.ts";
+import { stopMark } from "../task/ray-stop-mark.ts";
 import type { RayHost } from "./host.ts";
 import { patienceOf, type RayParts, withId } from "./parts.ts";
 import { type Patience, pauseUnlessAborted, withPatience } from "./patience.ts";
 import { parseRecord, type RayRecord, writeRecord } from "./record.ts";
-import { stopMark } from "./stop-mark.ts";
 import { isDoubtful } from "./verdict.ts";
 
 /** How long an aborted job itself repeats the stop of its Ray job, in milliseconds. */

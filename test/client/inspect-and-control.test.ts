@@ -298,9 +298,12 @@ describe.each(sides)("over %s", (_side, { createWorld }) => {
     );
     await client.enqueue("test.ray_echo", {}, { id: "left" });
     await broker.redis.hset(broker.keys.job("ml", "left"), "lovage:ray", '{"submissionId":"s-1"}');
+    await client.enqueue("test.ray_echo", {}, { id: "left-elsewhere" });
+    const elsewhere = '{"submissionId":"s-2","cluster":"gpu"}';
+    await broker.redis.hset(broker.keys.job("ml", "left-elsewhere"), "lovage:ray", elsewhere);
     expect(await control.purge("default")).toEqual({ waiting: 100, scheduled: 20, left: 0 });
-    expect(await control.purge("ml")).toEqual({ waiting: 1, scheduled: 0, left: 0 });
-    expect(await createRayStops(broker).list()).toEqual(["s-1"]);
+    expect(await control.purge("ml")).toEqual({ waiting: 2, scheduled: 0, left: 0 });
+    expect((await createRayStops(broker).list()).sort()).toEqual(["gpu@s-2", "s-1"]);
     await expect(client.get("left")).rejects.toMatchObject({ code: "JOB_NOT_FOUND" });
   });
 });

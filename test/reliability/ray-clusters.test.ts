@@ -106,8 +106,10 @@ test("a cluster that is down holds up neither the others' jobs nor a slot, and u
     const states = await Promise.all(waiting.map(async (job) => (await job.snapshot()).state));
     return states.every((state) => state === "scheduled" || state === "waiting");
   });
-  const [beat] = await client.inspect.workers();
-  expect(["open", "half-open"]).toContain(beat?.rayClusters?.["gpu"]);
+  await eventually("the worker tells of it", async () => {
+    const [beat] = await client.inspect.workers();
+    return ["open", "half-open"].includes(beat?.rayClusters?.["gpu"] ?? "");
+  });
   // Both slots are free for the other cluster.
   const others = await Promise.all(["x", "y"].map((text) => client.enqueue("test.ray_echo", { text })));
   for (const job of others) expect(await job.result({ timeout: "90s" })).toMatchObject({ attempt: 1 });

@@ -25,6 +25,8 @@ export interface OwnSentinel {
   master(): Promise<ReplicatedRedis>;
   /** Has the sentinels make another one the master, though this one is well. */
   failOver(): Promise<void>;
+  /** Whether a server takes itself for a replica. */
+  isReplica(server: ReplicatedRedis): Promise<boolean>;
   /** How a client finds the master. */
   readonly settings: RedisSettings;
   /** The same for the environment of a process. */
@@ -162,6 +164,15 @@ export async function startOwnSentinel(
       const found = servers.find((server) => server.port === port);
       if (found === undefined) throw new Error(`no server of this test listens on ${port}`);
       return found;
+    },
+    async isReplica({ port }) {
+      const redis = new Redis({ port, password, lazyConnect: true });
+      redis.on("error", () => {});
+      try {
+        return ((await redis.role()) as unknown[])[0] === "slave";
+      } finally {
+        redis.disconnect();
+      }
     },
     async failOver() {
       await asked[0]?.call("SENTINEL", "FAILOVER", name);

@@ -1,4 +1,4 @@
-import { defaultCluster } from "../task/ray-clusters.ts";
+import { defaultCluster } from "./ray-clusters.ts";
 
 /**
  * A Ray job that must stop, as it is kept in Redis: its submission id, with the cluster in front unless that is default,
