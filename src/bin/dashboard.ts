@@ -9,7 +9,7 @@ import { openBroker } from "../queue/broker.ts";
 import { openClusterDoor } from "./cluster-door.ts";
 import { openMonitoring } from "./monitoring.ts";
 import { tracingOf } from "./tracing-of.ts";
-import { untilTold } from "./until-told.ts";
+import { unlessOrphaned, untilTold } from "./until-told.ts";
 import { version } from "./version.ts";
 
 /** Serves the dashboard until it is told to stop; resolves to the exit code. */
@@ -35,12 +35,13 @@ export async function runDashboard(
     "dashboard",
     createTroubleLog(logger, "trouble with traces"),
   );
-  const broker = await openBroker({
+  const opening = openBroker({
     redis: config.redis,
     onWaiting: (reason) => logger.warn({ reason }, "waiting for Redis"),
     onError,
     telemetry: tracing?.telemetry,
   });
+  const broker = await unlessOrphaned(opening, logger);
   // Clients of the API wait for 10 s unless told otherwise: they shall hear why there is no answer.
   const client = createClient({
     redis: config.redis,

@@ -9,7 +9,7 @@ import { openClusterDoor } from "./cluster-door.ts";
 import { monitoringOf } from "./monitoring-of.ts";
 import { closeRayClients, openRayClients } from "./ray.ts";
 import { tracingOf } from "./tracing-of.ts";
-import { untilTold } from "./until-told.ts";
+import { unlessOrphaned, untilTold } from "./until-told.ts";
 import { loadDeployment } from "./worker.ts";
 
 /** Runs a scheduler until it is told to stop; resolves to the exit code. */
@@ -26,12 +26,13 @@ export async function runScheduler(
     createTroubleLog(logger, "trouble with traces"),
   );
   const rayClients = openRayClients(config);
-  const broker = await openBroker({
+  const opening = openBroker({
     redis: config.redis,
     onWaiting: (reason) => logger.warn({ reason }, "waiting for Redis"),
     onError: createTroubleLog(logger, "trouble with Redis"),
     telemetry: tracing?.telemetry,
   });
+  const broker = await unlessOrphaned(opening, logger);
   const cluster = monitoring && openClusterDoor(config);
   if (monitoring !== undefined && cluster !== undefined) {
     monitoring.watchRedis(broker);

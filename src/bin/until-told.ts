@@ -7,6 +7,32 @@ import { onSignals } from "../process/signals.ts";
 /** How long a start may go on after the process was told to stop, in milliseconds: Redis may have gone away meanwhile. */
 const startGrace = 5000;
 
+/**
+ * Calls back when whoever started this process with a channel (`lovage dev`, a test) has died without a word. To listen
+ * keeps no process alive.
+ * @returns a function that stops listening
+ */
+export function onOrphaned(end: () => void): () => void {
+  process.once("disconnect", end);
+  process.channel?.unref();
+  // Undefined where there never was a channel.
+  if (process.connected === false) end();
+  return () => process.off("disconnect", end);
+}
+
+/** Waits for what comes before there is anything to stop; ends the process when nobody is left who started it. */
+export async function unlessOrphaned<T>(needed: Promise<T>, logger: Pick<Logger, "warn">): Promise<T> {
+  const deafen = onOrphaned(() => {
+    logger.warn({}, "stopped before it was ready: whoever started it is gone");
+    process.exit(1);
+  });
+  try {
+    return await needed;
+  } finally {
+    deafen();
+  }
+}
+
 /** Starts a service; ends the process when that does not come to its end although it was told to stop. */
 export async function startUnlessTold(
   service: Service,
@@ -38,7 +64,7 @@ export async function untilTold(
     },
     kill: () => process.exit(1),
   });
-  process.once("disconnect", told.resolve);
+  onOrphaned(told.resolve);
   try {
     await startUnlessTold(service, told.promise, logger);
     if (health !== undefined) health.stage = "running";
@@ -52,6 +78,4 @@ export async function untilTold(
     deafen();
   }
   logger.info({}, "stopped");
-  // The channel would keep the process alive.
-  if (process.connected) process.disconnect();
 }

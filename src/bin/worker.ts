@@ -19,7 +19,7 @@ import { cannotIsolate, createWorker } from "../worker/worker.ts";
 import { monitoringOf } from "./monitoring-of.ts";
 import { checkRayTasks, closeRayClients, clustersOf, openRayClients, openRayClusters } from "./ray.ts";
 import { tracingOf } from "./tracing-of.ts";
-import { startUnlessTold } from "./until-told.ts";
+import { onOrphaned, startUnlessTold, unlessOrphaned } from "./until-told.ts";
 import { version } from "./version.ts";
 
 export interface WorkerCommandOptions {
@@ -94,12 +94,13 @@ export async function runWorker(
   for (const task of tasks) if (task.isolate && isolation === undefined) throw cannotIsolate(task);
   const monitoring = await monitoringOf(config.health, options.healthPort, "worker");
   const tracing = await tracingOf(config.tracing, "worker", createTroubleLog(logger, "trouble with traces"));
-  const broker = await openBroker({
+  const opening = openBroker({
     redis: config.redis,
     onWaiting: (reason) => logger.warn({ reason }, "waiting for Redis"),
     onError: createTroubleLog(logger, "trouble with Redis"),
     telemetry: tracing?.telemetry,
   });
+  const broker = await unlessOrphaned(opening, logger);
   monitoring?.watchRedis(broker);
   const told = Promise.withResolvers<void>();
   // From here on there is something to close: the dependencies, and soon the jobs.
@@ -113,6 +114,8 @@ export async function runWorker(
       process.exit(1);
     },
   });
+  // A stack that died without a word must not leave its workers behind.
+  onOrphaned(told.resolve);
   let dependencies = {} as Dependencies;
   const close = async () => {
     await dispose(deployment, dependencies, logger);
@@ -163,8 +166,6 @@ export async function runWorker(
   );
   const facts = { version, name, queues, redis: broker.address, ray: ray.join(", "), tasks };
   process.stdout.write(`${renderBanner(facts)}\n`);
-  // A stack that died without a word must not leave its workers behind.
-  process.once("disconnect", told.resolve);
   try {
     await startUnlessTold(worker, told.promise, logger);
   } catch (error) {
@@ -191,9 +192,7 @@ export async function runWorker(
   }
   await close();
   logger.info({}, "stopped");
-  // The channel would keep the process alive.
-  if (process.connected) process.disconnect();
-  // So may what BullMQ left open when its connection was being made anew.
+  // What BullMQ left open when its connection was just being made anew would keep the process alive.
   setTimeout(() => process.exit(0), 1000).unref();
   return 0;
 }

@@ -130,8 +130,19 @@ function createAdapter(shard: Shard, name: QueueName, prefix: string): BullMQAda
   };
   const adapter = new BullMQAdapter(shard.queue(name), options);
   // What callers gave; the rest of the data is for workers.
-  adapter.setFormatter("data", (data) => (isCall(data) ? data.input : data));
+  adapter.setFormatter("data", (data) => shown(isCall(data) ? data.input : data));
+  adapter.setFormatter("returnValue", shown);
   return adapter;
+}
+
+/** A value that Bull Board can send; what is nested too deeply, which calls of its own would not have written, a note. */
+function shown(value: unknown): unknown {
+  try {
+    JSON.stringify(value);
+    return value;
+  } catch {
+    return "(nested too deeply to be shown)";
+  }
 }
 
 /** Bull Board's own scripts send this cookie's value back as the header X-XSRF-TOKEN. */

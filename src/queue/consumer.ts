@@ -25,7 +25,6 @@ export interface ConsumerOptions extends HeldJobOptions {
   run(job: HeldJob): Promise<Outcome>;
   /** Whether a job that was just taken must go back, for the slots of all shards together are taken. Default: never. */
   isFull?: () => boolean;
-  onError(error: Error): void;
   onStalled(jobId: string): void;
   /** Told of a job that failed without being run again, because its workers died too often. */
   onGivenUp(job: GivenUpJob): Promise<void>;
@@ -105,6 +104,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     takenAt = delivery.takenAt;
     try {
       const outcome = await options.run(delivery);
+      const told = delivery.endReports(outcome);
+      if (told !== undefined) await told;
       if (outcome.type === "retry") retried.push(id);
       // It began nothing here. Its turn may come while it is still being put aside, and it must not be kept waiting then.
       if (outcome.type === "postponed") held.delete(id);

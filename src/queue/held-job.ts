@@ -1,11 +1,13 @@
 import type { Job } from "bullmq";
 import { LazyAborter } from "../core/abort.ts";
 import type { Progress } from "../core/progress.ts";
-import type { Delivery } from "../task/execute.ts";
+import type { Delivery, Outcome } from "../task/execute.ts";
 import type { Broker } from "./broker.ts";
 import { setHeld } from "./held-field.ts";
 import { jobFields } from "./keys.ts";
-import { appendLog } from "./log.ts";
+import { appendLog, heldLines, type LogAddition } from "./log.ts";
+import { LogWriter } from "./log-writer.ts";
+import { ProgressWriter } from "./progress-writer.ts";
 import { createWorkflowRecord, type WorkflowRecord } from "./workflow-record.ts";
 
 /** A job that this process runs right now, and what may be done to it meanwhile. */
@@ -14,6 +16,7 @@ export interface HeldJob extends Delivery {
   readonly takenAt: number;
   /** When it could have started first: when it was enqueued, or the time it was given. Milliseconds since 1970. */
   readonly dueAt: number;
+  /** The first is written at once; see {@link ProgressWriter} for those that follow quickly. */
   progress(progress: Progress): Promise<void>;
   /** Adds lines to the job's log, and in the same step notes how far a log that is mirrored was read. */
   log(lines: readonly string[], cursor?: string): Promise<void>;
@@ -49,6 +52,8 @@ export interface HeldJobOptions {
   /** Milliseconds without renewal after which another worker takes a job over. */
   lockDuration: number;
   retention: { logLines: number };
+  /** Told of what could not be written for a job, where the job itself is not. */
+  onError(error: Error): void;
 }
 
 /** The jobs of one queue that this process runs, by id. */
@@ -72,6 +77,9 @@ export class BullJob implements HeldJob {
   readonly #job: Job;
   readonly #token: string;
   readonly #held: Held;
+  /** Few jobs report progress or write to their log: made at the first use. */
+  #progress: ProgressWriter | undefined;
+  #log: LogWriter | undefined;
 
   constructor(options: HeldJobOptions, job: Job, token: string, held: Held) {
     this.id = job.id ?? "";
@@ -96,22 +104,49 @@ export class BullJob implements HeldJob {
     return this.aborter.signal;
   }
 
-  progress(progress: Progress): Promise<void> {
-    return this.#job.updateProgress(progress);
+  async progress(progress: Progress): Promise<void> {
+    this.#progress ??= new ProgressWriter((json) => this.#writeProgress(json), this.#options.onError);
+    return this.#progress.report(progress);
+  }
+
+  /** What a job that is about to end told of itself must be there before its end; undefined: it told nothing. */
+  endReports(outcome: Outcome): Promise<unknown> | undefined {
+    // Its lock may have been lost because Redis is away: nothing must wait for that.
+    const lost = outcome.type === "handed-back" && outcome.error.code === "LOCK_LOST";
+    if (lost) this.#progress?.abandon();
+    if (lost || (this.#progress ?? this.#log) === undefined) return undefined;
+    return Promise.all([this.#progress?.close(), this.#log?.settle()]);
+  }
+
+  async #writeProgress(json: string): Promise<void> {
+    const { broker, queue } = this.#options;
+    const { keys, redis } = broker;
+    const { id } = this;
+    const { events, meta } = keys.at(id);
+    await redis.lovageProgress(
+      keys.job(queue, id),
+      keys.lock(queue, id),
+      events(queue),
+      meta(queue),
+      this.#token,
+      id,
+      json,
+    );
   }
 
   log(lines: readonly string[], cursor?: string): Promise<void> {
-    const { broker, queue, retention } = this.#options;
-    return appendLog(
-      broker,
-      { queue, id: this.id, token: this.#token },
-      { lines, cursor },
-      retention.logLines,
-    );
+    const { logLines } = this.#options.retention;
+    this.#log ??= new LogWriter((addition) => this.#writeLog(addition), heldLines(logLines));
+    return this.#log.add({ lines, cursor });
   }
 
   readLogCursor(): Promise<string | undefined> {
     return readField(this.#options.broker, this.queue, this.id, jobFields.logCursor);
+  }
+
+  #writeLog(addition: LogAddition): Promise<void> {
+    const { broker, queue, retention } = this.#options;
+    return appendLog(broker, { queue, id: this.id, token: this.#token }, addition, retention.logLines);
   }
 
   readRayJob(): Promise<string | undefined> {
@@ -132,6 +167,7 @@ export class BullJob implements HeldJob {
       job: this.#job,
       lockDuration,
       onLockLost: (error) => this.aborter.abort(error),
+      flush: async () => void (await Promise.all([this.#progress?.flush(), this.#log?.settle()])),
       // Once parked it may be taken again before this run has quite ended.
       release: () => this.#held.delete(id),
       retake: () => this.#held.set(id, this),

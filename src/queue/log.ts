@@ -10,6 +10,12 @@ export interface LogPart {
   next: number;
 }
 
+/** The most that one write may bring: it stays below Lua's limit of unpack. */
+const mostAtOnce = 5000;
+
+/** How many of the lines that come between two writes are worth holding, where so many are kept. */
+export const heldLines = (keep: number): number => Math.min(keep, mostAtOnce);
+
 /** The longest line kept, in characters: a log is for reading. */
 const maxLineLength = 2000;
 
@@ -26,8 +32,8 @@ export async function appendLog(
   { lines, cursor = "" }: LogAddition,
   keep: number,
 ): Promise<void> {
-  // More than is kept need not travel; 5000 stays below Lua's limit of unpack.
-  const kept = lines.slice(-Math.min(keep, 5000)).map((line) => line.slice(0, maxLineLength));
+  // More than is kept need not travel.
+  const kept = lines.slice(-heldLines(keep)).map((line) => line.slice(0, maxLineLength));
   if (kept.length === 0) return;
   const { queue, id, token } = job;
   const { keys, redis } = broker;

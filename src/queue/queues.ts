@@ -1,6 +1,7 @@
 import { Queue, type Telemetry } from "bullmq";
 import type { Redis } from "ioredis";
 import type { Keys } from "./keys.ts";
+import { tolerantReads } from "./tolerant-reads.ts";
 
 /** BullMQ's queues over one connection. */
 export interface Queues {
@@ -22,7 +23,8 @@ export function createQueues(
   function open(name: string, prefix: string): Queue {
     // Not every user of Redis may write what BullMQ would note of the queue: see publishManifests.
     const options = { connection: redis, prefix, skipMetasUpdate: true };
-    const queue = new Queue(name, { ...options, ...(telemetry && { telemetry }) });
+    const all = { ...options, ...(telemetry && { telemetry }) };
+    const queue = new Queue(name, all, tolerantReads(redis, prefix));
     queue.on("error", onError);
     return queue;
   }

@@ -17,6 +17,7 @@ const living = new Set([
   "lovageHistory",
   "lovageLease",
   "lovageLog",
+  "lovageProgress",
   "lovageRateLine",
   "lovageReplaceHash",
   "lovageSetData",

@@ -82,6 +82,16 @@ const sources = {
       if ARGV[5] ~= "" then redis.call("hset", KEYS[1], ARGV[4], ARGV[5]) end
       return redis.call("hincrby", KEYS[1], ARGV[3], #ARGV - 5)`,
   },
+  /** Tells the progress of a job whose lock the caller holds, as BullMQ tells it. KEYS: job, lock, events, meta. */
+  lovageProgress: {
+    numberOfKeys: 4,
+    lua: `
+      if redis.call("get", KEYS[2]) ~= ARGV[1] then return 0 end
+      redis.call("hset", KEYS[1], "progress", ARGV[3])
+      local kept = redis.call("hget", KEYS[4], "opts.maxLenEvents") or 10000
+      redis.call("xadd", KEYS[3], "MAXLEN", "~", kept, "*", "event", "progress", "jobId", ARGV[2], "data", ARGV[3])
+      return 1`,
+  },
   /** Marks a job as cancelled; returns its data, 0 when it has ended, -1 when there is none. */
   lovageCancel: {
     numberOfKeys: 1,
@@ -232,6 +242,15 @@ export interface ScriptCommands
     cursorField: string,
     cursor: string,
     ...lines: string[]
+  ): Promise<number>;
+  lovageProgress(
+    job: string,
+    lock: string,
+    events: string,
+    meta: string,
+    token: string,
+    id: string,
+    json: string,
   ): Promise<number>;
   lovageCancel(job: string, field: string, value: string): Promise<string | number>;
   lovageSetData(job: string, data: string): Promise<number>;

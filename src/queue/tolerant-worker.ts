@@ -83,7 +83,8 @@ function mendReply(told: unknown): unknown {
 /** Options that BullMQ can read: most jobs have the same as the one before, and every job passes here. */
 let readable = "{}";
 
-function mendField(field: unknown, text: string): string {
+/** What BullMQ can read in the place of a field of a job. */
+export function mendField(field: unknown, text: string): string {
   switch (field) {
     case "opts":
       if (text === readable) return text;

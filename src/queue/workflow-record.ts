@@ -48,6 +48,8 @@ export interface HeldWorkflow {
   /** Milliseconds. */
   lockDuration: number;
   onLockLost(error: LovageError): void;
+  /** Writes what the job told of itself; nothing can be once it is parked. */
+  flush(): Promise<void>;
   /** Called before the job is parked, since another run may then begin at once; `retake` when it was not. */
   release(): void;
   retake(): void;
@@ -141,6 +143,7 @@ export function createWorkflowRecord(broker: Broker, held: HeldWorkflow): Workfl
       if (wakeAt > 0 || asked) await redis.hset(key, jobFields.wakeAt, Math.max(0, wakeAt));
       // The delay with which a workflow was once enqueued would delay it each time it goes on.
       if (job.delay > 0) await redis.hset(key, "delay", 0);
+      await held.flush();
       held.release();
       if (!(await job.moveToWaitingChildren(token))) {
         held.retake();

@@ -151,9 +151,16 @@ export interface TaskContext {
    */
   readonly signal: AbortSignal;
   readonly logger: TaskLogger;
-  /** Reports progress; resolves when Redis has it. */
+  /**
+   * Reports progress. The first report is written at once, and this resolves when Redis has it. What is reported within
+   * 100 ms of the last write is held back, and this resolves without waiting for it: the newest of these is written when
+   * they are over, and the last one always before the job's end. A job whose lock was lost reports nothing any more.
+   */
   progress(progress: Progress): Promise<void>;
-  /** Adds a line to the job's own log, which is kept with the job, bounded. */
+  /**
+   * Adds a line to the job's own log, which is kept with the job, bounded; resolves when Redis has it. Lines that come
+   * while another is written go together, and of more than are kept of a log the oldest are left out.
+   */
   log(line: string): Promise<void>;
   /**
    * Enqueues another task by name. With an `id`, a second call of the same id does nothing.

@@ -6,10 +6,12 @@ import { dashboardKilled } from "./faults/dashboard-killed.ts";
 import { deployInTheMiddle } from "./faults/deploy-in-the-middle.ts";
 import { deployUnderFaults } from "./faults/deploy-under-faults.ts";
 import { diskFull } from "./faults/disk-full.ts";
+import { endlessLog } from "./faults/endless-log.ts";
 import { eventLoopBlocked } from "./faults/event-loop-blocked.ts";
 import { hostUnplugged } from "./faults/host-unplugged.ts";
 import { memory } from "./faults/memory.ts";
 import { poisonousInput } from "./faults/poisonous-input.ts";
+import { progressFlood } from "./faults/progress-flood.ts";
 import { rayAgentErrors } from "./faults/ray-agent-errors.ts";
 import { rayDriverKilled } from "./faults/ray-driver-killed.ts";
 import { rayFalseFailed } from "./faults/ray-false-failed.ts";
@@ -49,6 +51,8 @@ export const faults: readonly Fault[] = [
   dashboardKilled,
   workflowCrashes,
   poisonousInput,
+  progressFlood,
+  endlessLog,
   rayAgentErrors,
   rayDriverKilled,
   rayLogSocketDies,

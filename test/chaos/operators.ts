@@ -13,8 +13,6 @@ export interface Operators {
   command(...args: string[]): Promise<void>;
   /** What went wrong. */
   readonly troubles: readonly string[];
-  /** How often Bull Board failed: it reads jobs by BullMQ, which cannot read options that are no JSON. */
-  readonly boardFailures: number;
   readonly dashboard: LovageProcess;
 }
 
@@ -23,7 +21,6 @@ const password = "correct horse battery staple";
 export async function startOperators(world: ChaosWorld): Promise<Operators> {
   const port = await freePort();
   const troubles: string[] = [];
-  let boardFailures = 0;
   const dashboard = await world.start(["dashboard"], {
     DASHBOARD_PORT: String(port),
     DASHBOARD_PASSWORD: password,
@@ -45,16 +42,12 @@ export async function startOperators(world: ChaosWorld): Promise<Operators> {
   if (login.status !== 303) throw new Error(`the login was answered ${login.status}`);
 
   function note(what: string, status: number, text: string): void {
-    if (status >= 500 && what.startsWith("/board/")) boardFailures += 1;
-    else if (status >= 500 || status === 0)
+    if (status >= 500 || status === 0)
       troubles.push(`${what}: ${status} ${text.startsWith("<") ? "" : text.slice(0, 300)}`);
   }
 
   return {
     troubles,
-    get boardFailures() {
-      return boardFailures;
-    },
     dashboard,
     async look(path) {
       const api = path.startsWith("/api/v1");

@@ -44,6 +44,15 @@ describe.each(sides)("over %s", (_side, { createWorld }) => {
     expect(ended.code).toBe(0);
   });
 
+  test("an input of ten megabytes is refused, and no job is made", async () => {
+    const input = JSON.stringify({ text: "x".repeat(10_000_000) });
+    const args = ["enqueue", "test.echo", "-", "--id", "too-large", "--json"];
+    const { code, stdout } = await lovage(args, { input });
+    expect(code).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: "DATA_TOO_LARGE" } });
+    await expect(world.client.get("too-large")).rejects.toMatchObject({ code: "JOB_NOT_FOUND" });
+  });
+
   test("enqueue without waiting prints the id alone; status, logs and result follow it", async () => {
     const { stdout, stderr } = await lovage(["enqueue", "test.echo", "-"], { input: '{"text":"piped"}' });
     const id = stdout.trim();

@@ -55,6 +55,47 @@ test("a job of its form is a call: checked, run, and shown by its input", async 
   expect(await (await world.client.get(copy.body.job.id)).result({ timeout: "20s" })).toBe(3);
 });
 
+test("what lies in the place of jobs is shown as far as it can be read, and hides no others", async () => {
+  const { redis, keys } = world.broker;
+  const plain = {
+    name: "test.add",
+    data: '{"v":1,"input":{"numbers":[1]},"meta":{}}',
+    opts: "{}",
+    timestamp: "1",
+  };
+  const deep = "[".repeat(50_000) + "]".repeat(50_000);
+  const odd: Record<string, Record<string, string>> = {
+    "opts-broken": { opts: "{x" },
+    "opts-null": { opts: "null" },
+    "opts-odd": { opts: '{"attempts":"many","delay":{},"backoff":5,"parent":7}' },
+    "data-broken": { data: "{" },
+    "data-deep": { data: `{"v":1,"input":${deep},"meta":{}}` },
+    "progress-broken": { progress: "{" },
+    "parent-broken": { parent: "{", parentKey: "nowhere" },
+    "result-broken": { returnvalue: "{" },
+    "result-deep": { returnvalue: deep },
+    "trace-broken": { stacktrace: "{" },
+    "times-broken": { timestamp: "soon", finishedOn: "x", processedOn: "1e300" },
+    sane: {},
+  };
+  const ids = Object.keys(odd);
+  for (const [id, fields] of Object.entries(odd)) {
+    await redis.hset(keys.job("data", id), { ...plain, ...fields });
+    await redis.zadd(keys.at(id).failed("data"), Date.now(), id);
+  }
+  await redis.zadd(keys.at("nobody").failed("data"), Date.now(), "nobody");
+  for (const status of ["failed", "latest"]) {
+    const list = await call("GET", `/queues?activeQueue=data&status=${status}&page=1&jobsPerPage=100`);
+    expect(list).toMatchObject({ status: 200 });
+    const { jobs } = list.body.queues.find(({ name }: { name: string }) => name === "data");
+    expect(jobs.map(({ id }: { id: string }) => id)).toEqual(expect.arrayContaining(ids));
+  }
+  for (const id of ids)
+    for (const part of ["", "/logs", "/flow"])
+      expect([id, part, (await call("GET", `/queues/data/${id}${part}`)).status]).toEqual([id, part, 200]);
+  expect((await call("GET", "/queues/data/nobody")).status).toBe(404);
+});
+
 test.each([
   [{ data: { task: "test.add", input: { numbers: "none" } } }, "INPUT_INVALID"],
   [{ data: { task: "test.ad", input: {} } }, "TASK_UNKNOWN"],

@@ -77,7 +77,6 @@ export const poisonousInput: Fault = {
           ...load.notes,
           payloads: given.length,
           garbage: garbage.length,
-          boardFailures: operators.boardFailures,
           refusedBySdk: refused.sdk,
           refusedByApi: refused.http,
           ...(wrong[0] !== undefined && { wrong: wrong[0] }),
