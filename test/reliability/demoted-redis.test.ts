@@ -1,39 +1,22 @@
 /** A managed Redis fails over behind one address: connections stay, and lead to a server that is a replica now. */
 
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { connect } from "node:net";
 import { Redis } from "ioredis";
 import { expect, test } from "vitest";
+import { startForward } from "../support/forward.ts";
 import { startOwnRedis } from "../support/own-redis.ts";
 import { createWorld, eventually } from "../support/world.ts";
 
 /** One address before two servers: who connects gets to the one that is named at that moment. */
 async function startSwitch(first: number) {
   let target = first;
-  const open = new Set<Socket>();
-  const server = createServer((near) => {
-    const far = connect(target, "127.0.0.1");
-    for (const socket of [near, far]) {
-      open.add(socket);
-      socket
-        .on("error", () => {})
-        .on("close", () => {
-          open.delete(socket);
-          near.destroy();
-          far.destroy();
-        });
-    }
-    near.pipe(far).pipe(near);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port, close } = await startForward(() => connect(target, "127.0.0.1"));
   return {
-    url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    turn(port: number) {
-      target = port;
+    url: `redis://127.0.0.1:${port}`,
+    turn(other: number) {
+      target = other;
     },
-    async close() {
-      for (const socket of open) socket.destroy();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    close,
   };
 }
 

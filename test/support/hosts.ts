@@ -2,13 +2,14 @@ import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { type ProcessGroup, startLoggedGroup } from "../../src/dev/process-group.ts";
 import { findRedisServer } from "../../src/dev/valkey.ts";
 import { eventually } from "./eventually.ts";
+import { startForward } from "./forward.ts";
 
 /** A host: a network of its own, with one cable to a switch that leads nowhere else. */
 export interface Host {
@@ -86,7 +87,8 @@ export async function startHosts(count: number): Promise<Hosts> {
     const hosts = Array.from({ length: count }, (_, at) => add(at + 2));
     const socket = join(dir, "redis.sock");
     groups.push(await startRedis(first, dir, socket));
-    const forward = await startForward(socket);
+    // From the loopback to a socket in the file system, which all networks share.
+    const forward = await startForward(() => connect(socket));
     return {
       hosts,
       redis: { host: first.address, port: redisPort },
@@ -148,33 +150,6 @@ async function startRedis(host: Host, dir: string, socket: string): Promise<Proc
   await eventually("Redis answers", async () => (await redis.ping()) === "PONG");
   redis.disconnect();
   return group;
-}
-
-/** From a port of this machine's loopback to a socket in the file system, which all networks share. */
-async function startForward(path: string): Promise<{ port: number; close(): Promise<void> }> {
-  const open = new Set<Socket>();
-  const server = createServer((near) => {
-    const far = connect(path);
-    for (const socket of [near, far]) {
-      open.add(socket);
-      socket
-        .on("error", () => {})
-        .on("close", () => {
-          open.delete(socket);
-          near.destroy();
-          far.destroy();
-        });
-    }
-    near.pipe(far).pipe(near);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    port: (server.address() as AddressInfo).port,
-    async close() {
-      for (const socket of open) socket.destroy();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
 }
 
 function answers(path: string): Promise<boolean> {
