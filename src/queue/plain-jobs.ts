@@ -91,6 +91,7 @@ export function createPlainJobs(
   redis: Redis,
   { shards, shardOf }: Pick<Keys, "shards" | "shardOf">,
 ): PlainJobs {
+  redis.defineCommand("lovageAddPlain", source);
   const [home, ...others] = shards.map(({ prefix }) => ofShard(redis, prefix));
   if (home === undefined || others.length === 0) return home as PlainJobs;
   const all = [home, ...others];
@@ -99,9 +100,10 @@ export function createPlainJobs(
 
 /** @param prefix of the shard's keys */
 function ofShard(redis: Redis, prefix: string): PlainJobs {
-  redis.defineCommand("lovageAddPlain", source);
   const { lovageAddPlain } = redis as Redis & PlainScript;
-  const toKeys = new QueueKeys(prefix);
+  const queueKeys = new QueueKeys(prefix);
+  /** What each command for a queue begins with: the keys, and what those of its jobs begin with. */
+  const heads = new Map<string, readonly string[]>();
   const lists = new Map<string, Waiting[]>();
   /** How many jobs Redis has not answered for. */
   let onItsWay = 0;
@@ -115,11 +117,18 @@ function ofShard(redis: Redis, prefix: string): PlainJobs {
     for (const jobs of cut(waiting)) sendOnce(queue, jobs);
   }
 
+  function headOf(queue: string): readonly string[] {
+    const known = heads.get(queue);
+    if (known !== undefined) return known;
+    const keys = queueKeys.getKeys(queue);
+    const head = [...keyNames, ""].map((name) => keys[name] as string);
+    heads.set(queue, head);
+    return head;
+  }
+
   function sendOnce(queue: string, jobs: readonly Waiting[]): void {
-    const keys = toKeys.getKeys(queue);
     const kinds = [...new Set(jobs.map(({ options }) => options))];
-    const parts: (string | number)[] = keyNames.map((name) => keys[name] as string);
-    parts.push(`${keys[""]}`, kinds.length, ...kinds);
+    const parts: (string | number)[] = [...headOf(queue), kinds.length, ...kinds];
     for (const { id, name, timestamp, data, options } of jobs)
       parts.push(id, name, timestamp, data, kinds.indexOf(options) + 1);
     lovageAddPlain.apply(redis, parts).then(

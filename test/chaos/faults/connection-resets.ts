@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { eventually } from "../../support/eventually.ts";
 import type { Fault } from "../fault.ts";
-import { type Link, openLink } from "../link.ts";
-import { openWorld } from "../world.ts";
+import { openWorldOverLink } from "../linked-world.ts";
 
 /** Connections to Redis are reset again and again, in the middle of commands and of answers. */
 export const connectionResets: Fault = {
@@ -12,13 +11,7 @@ export const connectionResets: Fault = {
   rounds: { quick: 1, long: 20 },
   async run(round) {
     const { random } = round;
-    let link: Link | undefined;
-    const world = await openWorld(round, {
-      async through(url) {
-        link = await openLink(url, random);
-        return link;
-      },
-    });
+    const { world, link } = await openWorldOverLink(round);
     try {
       await Promise.all([world.worker(), world.worker()]);
       const load = world.load({ perSecond: 40 });
@@ -26,7 +19,7 @@ export const connectionResets: Fault = {
       let resets = 0;
       while (performance.now() < until) {
         await sleep(random.whole(100, 800), undefined, { signal: round.signal });
-        resets += link?.reset(random.pick([20, 50, 100])) ?? 0;
+        resets += link.reset(random.pick([20, 50, 100]));
       }
       round.say(`${resets} resets`);
       const before = load.acknowledged();
