@@ -20,7 +20,10 @@ export interface Timeouts {
   requestMs?: number | undefined;
   /** The POST of a submit; settling a lost answer adds up to `settleMs`. Default 60,000. */
   submitMs?: number | undefined;
-  /** The PUT of a package. Default 300,000. */
+  /**
+   * The PUT of the largest package, of 100 MiB: a smaller one is given `requestMs` and its share of this, so that a lost
+   * answer to a few kilobytes is noticed soon. Default 300,000.
+   */
   uploadMs?: number | undefined;
   /** How long a submit whose answer was lost is looked for. Default 6,000. */
   settleMs?: number | undefined;

@@ -43,7 +43,8 @@ export function createPackages(transport: Transport): Packages {
         );
       }
       if (await exists(pkg.name, options)) return { uri: pkg.uri, uploaded: false };
-      const timeoutMs = transport.settings.timeouts.uploadMs;
+      const { requestMs, uploadMs } = transport.settings.timeouts;
+      const timeoutMs = Math.min(uploadMs, requestMs + uploadMs * (pkg.bytes.length / MAX_PACKAGE_BYTES));
       await transport.send({ method: "PUT", path, bytes: pkg.bytes, repeatable: true, timeoutMs }, options);
       return { uri: pkg.uri, uploaded: true };
     },

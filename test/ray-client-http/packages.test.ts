@@ -6,7 +6,7 @@ import { strFromU8, unzipSync } from "fflate";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { MAX_PACKAGE_BYTES } from "../../src/ray-client-http/index.ts";
 import { zipFolder } from "../../src/ray-client-http/zip.ts";
-import { reset, text } from "../support/scripted-ray-server.ts";
+import { reset, silence, text } from "../support/scripted-ray-server.ts";
 import { failure, scripted } from "./fixture.ts";
 
 async function folderOf(files: Record<string, string>): Promise<string> {
@@ -123,6 +123,13 @@ describe("upload", () => {
     expect(ray.seen("PUT", path).map(({ body }) => [...body])).toEqual(Array(3).fill([80, 75, 5, 6, 7]));
     expect(await client.packages.upload(pkg)).toEqual({ uri: pkg.uri, uploaded: false });
     expect(ray.seen("PUT", path)).toHaveLength(3);
+  });
+
+  it("notices soon that a small package is not answered", async () => {
+    const { ray, client } = await scripted({ timeouts: { requestMs: 300 } });
+    ray.on("GET", path, missing);
+    ray.on("PUT", path, silence);
+    expect(await failure(client.packages.upload(pkg))).toMatchObject({ code: "RAY_TIMEOUT" });
   });
 
   it("is RAY_PACKAGE_TOO_LARGE from 100 MiB on, before anything is sent", async () => {
