@@ -10,7 +10,7 @@ const timeAt: Readonly<Record<string, number>> = {
 };
 
 /** Clocks that differ by less, in milliseconds, are taken for the same: each job would pay for telling them apart. */
-const sameClock = 20;
+export const sameClock = 20;
 
 /**
  * BullMQ's own way to Redis, by Redis' clock. BullMQ tells its scripts the time of the process that runs them: a worker

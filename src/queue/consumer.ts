@@ -8,6 +8,7 @@ import type { Shard } from "./broker.ts";
 import { letThrough } from "./cancellation.ts";
 import { clockedBackend } from "./clocked-backend.ts";
 import { end, handBackUnstarted, retryDelay } from "./endings.ts";
+import { finishTogether } from "./finishes.ts";
 import { BullJob, type GivenUpJob, type Held, type HeldJob, type HeldJobOptions } from "./held-job.ts";
 import { jobFields } from "./keys.ts";
 import { isUnendable, mendJob } from "./mended-job.ts";
@@ -165,7 +166,16 @@ export function createConsumer(options: ConsumerOptions): Consumer {
               retryDelay(options.retryPolicy, attempt, error, job),
           },
         },
-        tolerantBackend(clockedBackend(options.clock)),
+        finishTogether(
+          {
+            redis: broker.redis,
+            clock: options.clock,
+            workerName: options.workerName,
+            lockDuration: options.lockDuration,
+            keep: keep(options.retention.result),
+          },
+          tolerantBackend(clockedBackend(options.clock)),
+        ),
       );
       if (paused) await worker.pause(true);
       worker.on("error", options.onError);

@@ -14,6 +14,7 @@ const moving =
 const living = new Set([
   "lovageBeat",
   "lovageCancel",
+  "lovageFinish",
   "lovageHistory",
   "lovageLease",
   "lovageLog",

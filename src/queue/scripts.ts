@@ -1,6 +1,7 @@
 import type { Redis } from "ioredis";
 import { type DepthCommand, depthScript } from "./depth-script.ts";
 import { type ExpiryCommands, expiryScripts } from "./expiry-scripts.ts";
+import { type FinishCommand, finishScript } from "./finish-script.ts";
 import { type HistoryCommand, historyScript } from "./history-script.ts";
 import { type RateLineCommand, rateLineScript } from "./rate-line-script.ts";
 import { goOnWhenFull } from "./room.ts";
@@ -214,6 +215,7 @@ const sources = {
   },
   ...historyScript,
   ...slotsScript,
+  lovageFinish: finishScript,
   ...rateLineScript,
   ...scheduleScripts,
   ...expiryScripts,
@@ -225,6 +227,7 @@ const sources = {
 export interface ScriptCommands
   extends HistoryCommand,
     SlotsCommand,
+    FinishCommand,
     RateLineCommand,
     ScheduleCommands,
     ExpiryCommands,

@@ -70,7 +70,7 @@ export function tolerantBackend(open: BackendFactory<RedisQueueBackend>): Backen
 const bringJobs: ReadonlySet<string> = new Set(["moveToActive", "moveToFinished"]);
 
 /** A reply that brings a job begins with its fields: names and values by turns. */
-function mendReply(told: unknown): unknown {
+export function mendReply(told: unknown): unknown {
   const fields: unknown = Array.isArray(told) ? told[0] : undefined;
   if (!Array.isArray(fields)) return told;
   for (let at = 0; at < fields.length; at += 2) {

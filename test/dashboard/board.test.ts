@@ -84,6 +84,8 @@ test("what lies in the place of jobs is shown as far as it can be read, and hide
     await redis.zadd(keys.at(id).failed("data"), Date.now(), id);
   }
   await redis.zadd(keys.at("nobody").failed("data"), Date.now(), "nobody");
+  await redis.set(keys.job("data", "no-hash"), "of another kind");
+  await redis.zadd(keys.at("no-hash").failed("data"), Date.now(), "no-hash");
   for (const status of ["failed", "latest"]) {
     const list = await call("GET", `/queues?activeQueue=data&status=${status}&page=1&jobsPerPage=100`);
     expect(list).toMatchObject({ status: 200 });
@@ -93,7 +95,7 @@ test("what lies in the place of jobs is shown as far as it can be read, and hide
   for (const id of ids)
     for (const part of ["", "/logs", "/flow"])
       expect([id, part, (await call("GET", `/queues/data/${id}${part}`)).status]).toEqual([id, part, 200]);
-  expect((await call("GET", "/queues/data/nobody")).status).toBe(404);
+  for (const id of ["nobody", "no-hash"]) expect((await call("GET", `/queues/data/${id}`)).status).toBe(404);
 });
 
 test.each([
