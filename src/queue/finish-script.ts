@@ -36,7 +36,6 @@ export const finishScript = {
     local closed, slots = state[1], tonumber(state[2])
     if state[3] or not state[4] then return nil end
     if #call("zrangebyscore", delayed, 0, (now + 1) * 0x1000 - 1, "LIMIT", 0, 1) > 0 then return nil end
-    call("xtrim", events, "MAXLEN", "~", state[4])
 
     local function fromPrioritized()
       local first = call("zpopmin", prioritized)[1]
@@ -84,20 +83,34 @@ export const finishScript = {
       return {fields, id, 0, 0}
     end
 
-    local replies, scores, released, idle = {}, {}, {}, false
+    -- Few jobs ever waited for others: those of all are asked for at once, and one by one only where there are any.
+    local children = {}
+    for at = 7, #ARGV, 4 do
+      local job = prefix .. ARGV[at]
+      children[#children + 1] = job .. ":dependencies"
+      children[#children + 1] = job .. ":unsuccessful"
+    end
+    local childless = call("exists", unpack(children)) == 0
+
+    local replies, scores, released, locks, idle = {}, {}, {}, {}, false
     for at = 7, #ARGV, 4 do
       local id, token, result = ARGV[at], ARGV[at + 1], ARGV[at + 2]
       local job = prefix .. id
+      local lock = job .. ":lock"
       local reply = ${leftToBullMq}
       local known = try("hmget", job, "timestamp", "atm", "parentKey", "deid")
-      if known[1] and not known[3] and not known[4] and try("get", job .. ":lock") == token
-        and call("exists", job .. ":dependencies", job .. ":unsuccessful") == 0
+      if known[1] and not known[3] and not known[4] and try("get", lock) == token
+        and (childless or call("exists", job .. ":dependencies", job .. ":unsuccessful") == 0)
         and call("lrem", active, -1, id) > 0 then
-        call("del", job .. ":lock")
-        call("hset", job, "returnvalue", result, "finishedOn", ARGV[2], "atm",
-          string.format("%d", (tonumber(known[2]) or 0) + 1))
-        call("xadd", events, "*", "event", "completed", "jobId", id, "returnvalue", result, "prev", "active")
+        local attempts = string.format("%d", (tonumber(known[2]) or 0) + 1)
+        call("hset", job, "returnvalue", result, "finishedOn", ARGV[2], "atm", attempts)
+        if #released == 0 then
+          call("xadd", events, "MAXLEN", "~", state[4], "*", "event", "completed", "jobId", id, "returnvalue", result, "prev", "active")
+        else
+          call("xadd", events, "*", "event", "completed", "jobId", id, "returnvalue", result, "prev", "active")
+        end
         released[#released + 1] = id
+        locks[#locks + 1] = lock
         scores[#scores + 1] = ARGV[2]
         scores[#scores + 1] = id
         reply = ARGV[at + 3] == "1" and fetch(token) or 0
@@ -106,25 +119,33 @@ export const finishScript = {
       replies[#replies + 1] = reply
     end
     if #released == 0 then return replies end
+    call("del", unpack(locks))
     call("srem", stalled, unpack(released))
     call("zadd", completed, unpack(scores))
     if woke then call("zadd", marker, 0, "0") end
     if idle and call("exists", wait, active, prioritized) == 0 then call("xadd", events, "*", "event", "drained") end
 
     local function forget(ids)
-      if #ids == 0 then return end
-      for _, id in ipairs(ids) do
+      local keys = {}
+      for at, id in ipairs(ids) do
         local job = prefix .. id
         local parent = try("hget", job, "parentKey")
-        -- Its parent still waits for it: BullMQ lets the parent go on.
-        if type(parent) == "string" and parent ~= "" and call("sismember", parent .. ":dependencies", job) == 1 then return end
-        call("del", job, job .. ":logs", job .. ":dependencies", job .. ":processed", job .. ":failed", job .. ":unsuccessful")
-        call("zrem", completed, id)
+        -- A parent that still waits for it: BullMQ lets it go on.
+        if type(parent) == "string" and parent ~= "" and call("sismember", parent .. ":dependencies", job) == 1 then
+          keys, ids = {}, {}
+          break
+        end
+        local size = at * 6 - 6
+        keys[size + 1], keys[size + 2], keys[size + 3] = job, job .. ":logs", job .. ":dependencies"
+        keys[size + 4], keys[size + 5], keys[size + 6] = job .. ":processed", job .. ":failed", job .. ":unsuccessful"
       end
+      if #ids == 0 then return end
+      call("del", unpack(keys))
+      call("zrem", completed, unpack(ids))
     end
-    forget(call("zrangebyscore", completed, "-inf", now - age * 1000, "LIMIT", 0, 1000))
+    forget(call("zrangebyscore", completed, "-inf", now - age * 1000, "LIMIT", 0, 500))
     local over = call("zcard", completed) - most
-    if over > 0 then forget(call("zrange", completed, 0, math.min(over, 1000) - 1)) end
+    if over > 0 then forget(call("zrange", completed, 0, math.min(over, 500) - 1)) end
     return replies`,
 } as const;
 
