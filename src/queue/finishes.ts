@@ -36,7 +36,8 @@ interface Ended {
  */
 const fewestJobs = 2;
 const share = 8;
-/** So many characters are the most that one command keeps Redis busy with. */
+/** So many jobs, or characters of their results, are the most that one command keeps Redis busy with: a few milliseconds. */
+const mostJobs = 100;
 const mostCharacters = 256 * 1024;
 
 /**
@@ -87,7 +88,8 @@ export function finishTogether(
         waiting.push({ id, token, result, fetchNext, resolve, reject });
         onItsWay += 1;
         characters += result.length;
-        if (waiting.length >= Math.max(fewestJobs, onItsWay / share) || characters > mostCharacters) flush();
+        const enough = Math.min(mostJobs, Math.max(fewestJobs, onItsWay / share));
+        if (waiting.length >= enough || characters > mostCharacters) flush();
       });
     }
 
