@@ -63,6 +63,8 @@ async function runFault(fault: Fault, options: SuiteOptions): Promise<FaultRepor
   let books: Books = noBooks;
   for (let number = 1; number <= rounds && !options.signal.aborted; number += 1) {
     const { found, wrong } = await runRound(fault, number, options);
+    // What a round that was told to end came to says nothing.
+    if (options.signal.aborted) break;
     books = addBooks(books, found);
     report.rounds += 1;
     if (wrong.length === 0) continue;

@@ -6,8 +6,9 @@ import type { Fault } from "../fault.ts";
 import { judgeTimes, madeTimes, startTicking, type TickingScheduler } from "../ticks.ts";
 import { startWorker } from "../worker.ts";
 
-/** So many seconds of the minute are each round's: the twenty of the long form go through all sixty. */
+/** So many seconds of a minute are each round's, far apart: the twenty of the long form go through all sixty, a minute each. */
 const secondsOfRound = 3;
+const secondsApart = 20;
 
 export const schedulersKilled: Fault = {
   name: "schedulers-killed",
@@ -35,7 +36,7 @@ export const schedulersKilled: Fault = {
       let longest = 0;
       for (let kill = 0; kill < kills; kill += 1) {
         const acting = await eventually("one acts", () => schedulers.find((one) => one.acts()));
-        const second = quick ? undefined : ((round.number - 1) * secondsOfRound + kill) % 60;
+        const second = quick ? undefined : (round.number - 1 + kill * secondsApart) % 60;
         await untilSecond(second, random.fraction(), signal);
         const victim = random.chance(80) ? acting : (schedulers.find((one) => one !== acting) ?? acting);
         const before = (await madeTimes(broker)).length;
