@@ -4,6 +4,7 @@ import { tlsFaultOf, tlsHint } from "../core/tls-faults.ts";
 import { askAnother } from "./demotion.ts";
 import { createCluster, infoOfEach, nodeErrorOf } from "./redis-cluster.ts";
 import { codeRefusals } from "./refusals.ts";
+import { mendSentinels, sentinelFault } from "./sentinel-connector.ts";
 import {
   checkSentinels,
   type SentinelSettings,
@@ -106,7 +107,8 @@ export function createRedis(
   } else Object.assign(options, sentinels);
   if (settings.username !== undefined) options.username = settings.username;
   if (settings.password !== undefined) options.password = settings.password;
-  return coded(new Redis(options));
+  const redis = coded(new Redis(options));
+  return sentinels === undefined ? redis : mendSentinels(redis);
 }
 
 /**
@@ -125,8 +127,13 @@ export async function connectRedis(
   const address = redisAddress(settings);
   let last: unknown;
   let ofSentinels: Error | undefined;
+  let fault: Error | undefined;
   const rememberSentinel = (error: Error) => {
-    ofSentinels = error;
+    ofSentinels = new Error(error.message, { cause: fault });
+    fault = undefined;
+  };
+  const rememberFault = (error: Error) => {
+    fault = error;
   };
   const remember = (error: Error) => {
     // That none of them could tell, of which the last one's answer says why.
@@ -147,6 +154,7 @@ export async function connectRedis(
   };
   redis.on("error", remember);
   redis.on("sentinelError", rememberSentinel);
+  redis.on(sentinelFault, rememberFault);
   const timer = setInterval(
     () => onWaiting(last === undefined ? "no answer yet" : describeError(last)),
     2000,
@@ -168,6 +176,7 @@ export async function connectRedis(
     clearInterval(timer);
     redis.off("error", remember);
     redis.off("sentinelError", rememberSentinel);
+    redis.off(sentinelFault, rememberFault);
   }
 }
 
