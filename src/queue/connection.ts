@@ -12,6 +12,7 @@ import {
   sentinelHint,
   sentinelOptions,
 } from "./sentinels.ts";
+import { sendTexts } from "./whole-scripts.ts";
 
 /** Where Redis is. A URL wins over host and port; sentinels stand instead of either. */
 export interface RedisSettings extends SentinelSettings {
@@ -99,7 +100,10 @@ export function createRedis(
   if (settings.cluster !== undefined)
     return createCluster(settings.cluster, settings, options, redisUser(settings), redisAddress(settings));
   const sentinels = sentinelOptions(settings, options.tls);
-  const coded = (redis: Redis) => codeRefusals(redis, redisUser(settings), redisAddress(settings));
+  const coded = (redis: Redis) => {
+    sendTexts(redis);
+    return codeRefusals(redis, redisUser(settings), redisAddress(settings));
+  };
   if (settings.url !== undefined) return coded(new Redis(settings.url, options));
   if (sentinels === undefined) {
     options.host = settings.host ?? "127.0.0.1";
