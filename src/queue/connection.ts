@@ -4,6 +4,7 @@ import { tlsFaultOf, tlsHint } from "../core/tls-faults.ts";
 import { askAnother } from "./demotion.ts";
 import { createCluster, infoOfEach, nodeErrorOf } from "./redis-cluster.ts";
 import { codeRefusals } from "./refusals.ts";
+import { mendSentinels, sentinelFault } from "./sentinel-connector.ts";
 import {
   checkSentinels,
   type SentinelSettings,
@@ -11,6 +12,7 @@ import {
   sentinelHint,
   sentinelOptions,
 } from "./sentinels.ts";
+import { sendTexts } from "./whole-scripts.ts";
 
 /** Where Redis is. A URL wins over host and port; sentinels stand instead of either. */
 export interface RedisSettings extends SentinelSettings {
@@ -98,7 +100,10 @@ export function createRedis(
   if (settings.cluster !== undefined)
     return createCluster(settings.cluster, settings, options, redisUser(settings), redisAddress(settings));
   const sentinels = sentinelOptions(settings, options.tls);
-  const coded = (redis: Redis) => codeRefusals(redis, redisUser(settings), redisAddress(settings));
+  const coded = (redis: Redis) => {
+    sendTexts(redis);
+    return codeRefusals(redis, redisUser(settings), redisAddress(settings));
+  };
   if (settings.url !== undefined) return coded(new Redis(settings.url, options));
   if (sentinels === undefined) {
     options.host = settings.host ?? "127.0.0.1";
@@ -106,7 +111,8 @@ export function createRedis(
   } else Object.assign(options, sentinels);
   if (settings.username !== undefined) options.username = settings.username;
   if (settings.password !== undefined) options.password = settings.password;
-  return coded(new Redis(options));
+  const redis = coded(new Redis(options));
+  return sentinels === undefined ? redis : mendSentinels(redis);
 }
 
 /**
@@ -125,8 +131,13 @@ export async function connectRedis(
   const address = redisAddress(settings);
   let last: unknown;
   let ofSentinels: Error | undefined;
+  let fault: Error | undefined;
   const rememberSentinel = (error: Error) => {
-    ofSentinels = error;
+    ofSentinels = new Error(error.message, { cause: fault });
+    fault = undefined;
+  };
+  const rememberFault = (error: Error) => {
+    fault = error;
   };
   const remember = (error: Error) => {
     // That none of them could tell, of which the last one's answer says why.
@@ -147,6 +158,7 @@ export async function connectRedis(
   };
   redis.on("error", remember);
   redis.on("sentinelError", rememberSentinel);
+  redis.on(sentinelFault, rememberFault);
   const timer = setInterval(
     () => onWaiting(last === undefined ? "no answer yet" : describeError(last)),
     2000,
@@ -168,6 +180,7 @@ export async function connectRedis(
     clearInterval(timer);
     redis.off("error", remember);
     redis.off("sentinelError", rememberSentinel);
+    redis.off(sentinelFault, rememberFault);
   }
 }
 

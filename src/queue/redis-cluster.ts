@@ -1,5 +1,8 @@
 import { Cluster, type Redis, type RedisOptions } from "ioredis";
+import { tellWhyClosed } from "./closed-why.ts";
 import { codeRefusals } from "./refusals.ts";
+import { sendSingly } from "./single-commands.ts";
+import { keepScriptsWhole, sendTexts } from "./whole-scripts.ts";
 
 /** How long a command waits before it is tried again at another node while a master is replaced, in milliseconds. */
 const retryDelay = 200;
@@ -63,14 +66,23 @@ export function createCluster(
 
 /** Tells refusals with a code and the faults of nodes as its own, on this connection and those that are made from it. */
 function told(cluster: Cluster, user: string, address: string): Cluster {
-  cluster.on("+node", (node: Redis) => codeRefusals(node, user, address));
+  cluster.on("+node", (node: Redis) => tellWhy(codeRefusals(node, user, address)));
   cluster.on("node error", (error: Error) => {
     if (cluster.listenerCount("error") > 0) cluster.emit("error", error);
   });
+  sendTexts(cluster);
+  keepScriptsWhole(cluster);
+  sendSingly(cluster);
   const duplicate = cluster.duplicate.bind(cluster);
   cluster.duplicate = ((...overrides: Parameters<Cluster["duplicate"]>) =>
     told(duplicate(...overrides), user, address)) as typeof cluster.duplicate;
   return cluster;
+}
+
+/** A node is asked for the slots on a connection of its own, of whose errors nothing else is heard. */
+function tellWhy(node: Redis): void {
+  const duplicate = node.duplicate.bind(node);
+  node.duplicate = ((overrides) => tellWhyClosed(duplicate(overrides))) as typeof node.duplicate;
 }
 
 function clusterOf(redis: unknown): Cluster | undefined {

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createClient } from "#client";
 import { openBroker } from "../../src/queue/broker.ts";
@@ -42,6 +43,27 @@ test.each([
   ["a URL as well", { url: "redis://a", sentinels: [{ host: "a", port: 1 }], sentinelName: "m" }, "url"],
 ])("settings with %s are refused", async (_what, settings, field) => {
   await expect(openBroker({ redis: settings })).rejects.toMatchObject({ code: "INPUT_INVALID", field });
+});
+
+test("a connection that hears of a failover while it asks for the master asks once more", async () => {
+  const broker = await openBroker({ redis: redis.settings });
+  // BullMQ makes its own of what it is given.
+  const further = broker.redis.duplicate({ lazyConnect: false });
+  await further.ping();
+  for (const connection of [broker.redis, further]) {
+    const { stream, connector } = connection as unknown as {
+      stream: { destroy(): void };
+      connector: { failoverDetector: { disconnect(): void } };
+    };
+    const asks = once(connection, "connecting");
+    stream.destroy();
+    await asks;
+    // What ioredis does when a sentinel tells of one.
+    connector.failoverDetector.disconnect();
+    expect(await connection.ping()).toBe("PONG");
+  }
+  further.disconnect();
+  await broker.close();
 });
 
 test("a call waits for the replica; without one it is refused before the job is made", async () => {

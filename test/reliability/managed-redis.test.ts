@@ -46,9 +46,9 @@ beforeAll(async () => {
   }
   admin.disconnect();
   proxy = await startTlsProxy(redis.port, pair);
-  silent = await startTlsProxy(redis.port, pair, (piece) =>
-    piece.replaceAll("maxmemory_policy", "other_thing_here"),
-  );
+  silent = await startTlsProxy(redis.port, pair, {
+    change: (piece) => piece.replaceAll("maxmemory_policy", "other_thing_here"),
+  });
   variables = {
     REDIS_HOST: "127.0.0.1",
     REDIS_PORT: String(proxy.port),

@@ -4,10 +4,14 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { type LocalRedis, startValkey } from "../../src/dev/valkey.ts";
+import type { Pair } from "./certificate.ts";
 import { freePort } from "./free-port.ts";
+import { peers, startTlsProxy } from "./tls-proxy.ts";
 
 export interface ClusterNode extends LocalRedis {
   readonly role: "master" | "replica";
+  /** The port that clients are told: its own, or that of the proxy that speaks TLS before it. */
+  readonly told: number;
   pause(): void;
   resume(): void;
 }
@@ -16,7 +20,7 @@ export interface ClusterNode extends LocalRedis {
 export interface OwnCluster {
   readonly nodes: readonly ClusterNode[];
   readonly masters: readonly ClusterNode[];
-  /** As settings have it: all nodes. */
+  /** As settings have it: all nodes, each at the port that clients are told. */
   readonly addresses: { host: string; port: number }[];
   /** Those that have slots at this moment, in the eyes of a node that runs. */
   mastersNow(): Promise<ClusterNode[]>;
@@ -34,16 +38,21 @@ export async function startOwnCluster({
   masters: count = 3,
   replicas = 0,
   nodeTimeout = 2000,
+  tls,
 }: {
   masters?: number;
   /** Of each master. */
   replicas?: number;
   /** Milliseconds after which a node that is silent is replaced. */
   nodeTimeout?: number;
+  /** Has clients speak TLS to every node, with this certificate. */
+  tls?: Pair;
 } = {}): Promise<OwnCluster> {
   const folder = mkdtempSync(join(tmpdir(), "lovage-cluster-"));
   const start = async (index: number): Promise<ClusterNode> => {
     const [port, bus] = [await freePort(), await freePort()];
+    const proxy = tls && (await startTlsProxy(port, tls, { plainFrom: peers }));
+    if (proxy !== undefined) proxies.push(proxy);
     const redis = await startValkey({
       port,
       dir: join(folder, String(index)),
@@ -56,16 +65,26 @@ export async function startOwnCluster({
         `cluster-node-timeout ${nodeTimeout}`,
         // A replica that was cut off for a while may still take over.
         "cluster-replica-validity-factor 0",
+        // A node tells its replicas the same port as clients, and takes the others to be where they connect from.
+        ...(proxy === undefined
+          ? []
+          : [
+              `cluster-announce-port ${proxy.port}`,
+              `cluster-announce-ip ${host}`,
+              `bind-source-addr ${peers}`,
+            ]),
       ],
     });
     buses.set(port, bus);
     return Object.assign(redis, {
       role: index < count ? ("master" as const) : ("replica" as const),
+      told: proxy?.port ?? port,
       pause: () => void process.kill(redis.pid, "SIGSTOP"),
       resume: () => void process.kill(redis.pid, "SIGCONT"),
     });
   };
   const buses = new Map<number, number>();
+  const proxies: { close(): Promise<void> }[] = [];
   const nodes: ClusterNode[] = [];
   for (let index = 0; index < count * (1 + replicas); index += 1) nodes.push(await start(index));
   const [first, ...others] = nodes;
@@ -126,11 +145,11 @@ export async function startOwnCluster({
   return {
     nodes,
     masters,
-    addresses: nodes.map(({ port }) => ({ host, port })),
+    addresses: nodes.map(({ told }) => ({ host, port: told })),
     async mastersNow() {
       const told = await askAny((redis) => redis.call("CLUSTER", "SLOTS"));
       const ports = (told as [number, number, [string, number]][]).map(([, , [, port]]) => port);
-      return nodes.filter(({ port }) => ports.includes(port));
+      return nodes.filter((node) => ports.includes(node.told));
     },
     async isServed(without) {
       const others = nodes.filter((node) => node !== without);
@@ -139,7 +158,7 @@ export async function startOwnCluster({
           tell(node, async (redis) => {
             const slots = (await redis.call("CLUSTER", "SLOTS")) as [number, number, [string, number]][];
             const ok = String(await redis.call("CLUSTER", "INFO")).includes("cluster_state:ok");
-            return ok && slots.every(([, , [, port]]) => port !== without.port);
+            return ok && slots.every(([, , [, port]]) => port !== without.told);
           }).catch(() => false),
         ),
       );
@@ -148,6 +167,7 @@ export async function startOwnCluster({
     untilWhole: () => untilAll(isWhole),
     async remove() {
       await Promise.all(nodes.map((node) => node.stop()));
+      await Promise.all(proxies.map((proxy) => proxy.close()));
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
@@ -6,9 +6,11 @@ import { startLoggedGroup } from "../../src/dev/process-group.ts";
 import { findRedisServer, type LocalRedis, startValkey } from "../../src/dev/valkey.ts";
 import type { RedisSettings } from "../../src/queue/connection.ts";
 import type { Endpoint } from "../../src/queue/sentinels.ts";
+import type { Pair } from "./certificate.ts";
 import { eventually } from "./eventually.ts";
 import { freePort } from "./free-port.ts";
 import { writeSentinel } from "./sentinel-file.ts";
+import { peers, startTlsProxy } from "./tls-proxy.ts";
 
 /** What the sentinels call the master. */
 const name = "test-master";
@@ -39,6 +41,8 @@ export interface OwnSentinel {
 }
 
 export interface ReplicatedRedis extends LocalRedis {
+  /** The port that all are told: its own, or that of the proxy that speaks TLS before it. */
+  readonly told: number;
   pause(): void;
   resume(): void;
 }
@@ -46,21 +50,37 @@ export interface ReplicatedRedis extends LocalRedis {
 /**
  * Starts them and waits until the sentinels know the replica and each other.
  * @param options.configuration further lines of each server's configuration
+ * @param options.tls has clients speak TLS to servers and sentinels, which speak none among themselves
  * @param options.downAfter how long a master may be silent, in milliseconds. Default 1000
  */
 export async function startOwnSentinel(
-  options: { configuration?: readonly string[]; downAfter?: number; replicas?: number } = {},
+  options: {
+    configuration?: readonly string[];
+    downAfter?: number;
+    replicas?: number;
+    tls?: Pair & { ca: string };
+  } = {},
 ): Promise<OwnSentinel> {
-  const { configuration = [], downAfter = 1000, replicas = 1 } = options;
+  const { configuration = [], downAfter = 1000, replicas = 1, tls } = options;
   const password = "own-redis";
   const sentinelPassword = "own-sentinel";
   const dir = mkdtempSync(join(tmpdir(), "lovage-own-sentinel-"));
   const path = process.env["PATH"];
   const servers: ReplicatedRedis[] = [];
   const closing: (() => Promise<void>)[] = [];
+  /** The port that is told of a server: where TLS is spoken, that of a proxy. */
+  const tell = async (port: number) => {
+    if (tls === undefined) return port;
+    const proxy = await startTlsProxy(port, tls, { plainFrom: peers });
+    closing.push(() => proxy.close());
+    return proxy.port;
+  };
+  const asPeer = tls === undefined ? [] : [`bind-source-addr ${peers}`];
   const masterPort = await freePort();
+  const masterTold = await tell(masterPort);
   for (let at = 0; at <= replicas; at += 1) {
     const port = at === 0 ? masterPort : await freePort();
+    const told = at === 0 ? masterTold : await tell(port);
     const server = await startValkey({
       port,
       dir: join(dir, `server-${at}`),
@@ -72,26 +92,35 @@ export async function startOwnSentinel(
         "repl-timeout 5",
         "repl-ping-replica-period 1",
         "repl-diskless-sync-delay 0",
+        "replica-announce-ip 127.0.0.1",
+        `replica-announce-port ${told}`,
+        ...asPeer,
         ...configuration,
-        ...(at === 0 ? [] : [`replicaof 127.0.0.1 ${masterPort}`]),
+        ...(at === 0 ? [] : [`replicaof 127.0.0.1 ${masterTold}`]),
       ],
     });
     closing.push(() => server.stop());
     servers.push(
       Object.assign(Object.create(server, Object.getOwnPropertyDescriptors(server)), {
+        told,
         pause: () => void process.kill(server.pid, "SIGSTOP"),
         resume: () => void process.kill(server.pid, "SIGCONT"),
       }),
     );
   }
+  const caFile = tls && join(dir, "ca.pem");
+  if (caFile !== undefined) writeFileSync(caFile, tls?.ca ?? "");
   const program = findRedisServer(path) ?? "";
   const sentinels: Endpoint[] = [];
+  const asked: Redis[] = [];
   for (let at = 0; at < 3; at += 1) {
     const port = await freePort();
+    const told = await tell(port);
     const file = writeSentinel(join(dir, `sentinel-${at}`), {
       port,
       name,
-      masterPort,
+      masterPort: masterTold,
+      configuration: ["sentinel announce-ip 127.0.0.1", `sentinel announce-port ${told}`, ...asPeer],
       password,
       sentinelPassword,
       downAfter,
@@ -103,11 +132,9 @@ export async function startOwnSentinel(
       logFile: join(dir, `sentinel-${at}`, "sentinel.log"),
     });
     closing.push(() => group.end(5000));
-    sentinels.push({ host: "127.0.0.1", port });
+    sentinels.push({ host: "127.0.0.1", port: told });
+    asked.push(new Redis({ port, password: sentinelPassword, lazyConnect: true }));
   }
-  const asked = sentinels.map(
-    ({ port }) => new Redis({ port, password: sentinelPassword, lazyConnect: true }),
-  );
   for (const sentinel of asked) sentinel.on("error", () => {});
   const facts = async (sentinel: Redis) => {
     const [flat] = (await sentinel.call("SENTINEL", "MASTERS")) as string[][];
@@ -134,6 +161,7 @@ export async function startOwnSentinel(
       sentinelPassword,
       maxRetriesPerRequest: null,
       failoverDetector: true,
+      ...(tls && { tls: { ca: tls.ca }, sentinelTLS: { ca: tls.ca }, enableTLSForSentinelMode: true }),
     });
     redis.on("error", () => {});
     return redis;
@@ -148,12 +176,19 @@ export async function startOwnSentinel(
   return {
     name,
     sentinels,
-    settings: { sentinels, sentinelName: name, sentinelPassword, password },
+    settings: {
+      sentinels,
+      sentinelName: name,
+      sentinelPassword,
+      password,
+      ...(tls && { tls: true, ca: tls.ca }),
+    },
     variables: {
       REDIS_SENTINELS: sentinels.map(({ host, port }) => `${host}:${port}`).join(","),
       REDIS_SENTINEL_NAME: name,
       REDIS_SENTINEL_PASSWORD: sentinelPassword,
       REDIS_PASSWORD: password,
+      ...(caFile !== undefined && { REDIS_TLS: "true", REDIS_CA_FILE: caFile }),
     },
     password,
     sentinelPassword,
@@ -161,8 +196,8 @@ export async function startOwnSentinel(
     admin,
     async master() {
       const port = await portOfMaster();
-      const found = servers.find((server) => server.port === port);
-      if (found === undefined) throw new Error(`no server of this test listens on ${port}`);
+      const found = servers.find(({ told }) => told === port);
+      if (found === undefined) throw new Error(`no server of this test is told as ${port}`);
       return found;
     },
     async isReplica({ port }) {

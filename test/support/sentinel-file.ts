@@ -11,9 +11,11 @@ export function writeSentinel(
     password: string;
     sentinelPassword: string;
     downAfter: number;
+    /** Further lines. */
+    configuration?: readonly string[];
   },
 ): string {
-  const { port, name, masterPort, password, sentinelPassword, downAfter } = given;
+  const { port, name, masterPort, password, sentinelPassword, downAfter, configuration = [] } = given;
   mkdirSync(folder, { recursive: true });
   const file = join(folder, "sentinel.conf");
   const lines = [
@@ -27,6 +29,7 @@ export function writeSentinel(
     `sentinel down-after-milliseconds ${name} ${downAfter}`,
     `sentinel failover-timeout ${name} 6000`,
     `sentinel parallel-syncs ${name} 1`,
+    ...configuration,
   ];
   writeFileSync(file, `${lines.join("\n")}\n`, { mode: 0o600 });
   return file;

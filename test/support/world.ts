@@ -4,7 +4,6 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Cluster, type Redis } from "ioredis";
 import { inject } from "vitest";
 import { type Client, type ClientOptions, createClient } from "#client";
 import type { Catalogue } from "#task";
@@ -22,7 +21,7 @@ import type { TaskSettings } from "../../src/task/context.ts";
 import type { QueueName } from "../../src/task/definition.ts";
 import { createWorker, type WorkerOptions } from "../../src/worker/worker.ts";
 import { type TestTasks, testCatalogue, testPrograms } from "./catalogue.ts";
-import { makeRedisUsers } from "./redis-users.ts";
+import { eachNode, makeRedisUsers } from "./redis-users.ts";
 
 export { eventually } from "./eventually.ts";
 
@@ -103,6 +102,8 @@ export interface WorldOptions {
    */
   shards?: number;
   cluster?: boolean;
+  /** Another cluster than the one that the tests share. */
+  ownCluster?: Pick<RedisSettings, "cluster" | "tls" | "ca">;
 }
 
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
@@ -115,12 +116,11 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     prefix,
     ...(shards !== undefined && { shards }),
     ...(cluster && { cluster: inject("redisCluster") }),
+    ...options.ownCluster,
   };
   const rayAddress = options.rayAddress ?? inject("rayAddress");
   const broker = await openBroker({ redis });
-  const made = cluster
-    ? { worker: redis, client: redis, remove: async () => {} }
-    : await makeRedisUsers(broker, redis);
+  const made = await makeRedisUsers(broker, redis);
   const users = options.callsOnly === true ? made : { ...made, client: redis };
   const connect = (asked: CommonClientOptions = {}) =>
     createClient<TestTasks>({ redis: users.client, ...asked });
@@ -261,10 +261,6 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       rmSync(programs, { recursive: true, force: true });
     },
   };
-}
-
-function eachNode(redis: unknown): Redis[] {
-  return redis instanceof Cluster ? redis.nodes("master") : [redis as Redis];
 }
 
 function toVariables(settings: RedisSettings): Record<string, string> {
