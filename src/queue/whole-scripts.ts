@@ -23,16 +23,18 @@ function scriptsOf(redis: unknown): (command: Command) => Script | undefined {
 }
 
 /**
- * Has the scripts of pipelines and transactions go with their text. ioredis sends it once a connection and the digest from then
+ * Has the scripts of each pipeline and transaction go with their text. ioredis sends it once a connection and the digest from then
  * on, also when the first did not come about: it was of a transaction that was given up (WATCH), or another node was the right
- * one. The digest is then unknown (NOSCRIPT), which ends nothing: what else is in the transaction is done.
+ * one. The digest is then unknown (NOSCRIPT), which ends nothing: what else is in the transaction is done. Within one of them the
+ * first text is enough for all.
  */
 export function sendTexts(redis: Redis | Cluster): void {
   const scriptOf = scriptsOf(redis);
   const send = redis.sendCommand.bind(redis) as Cluster["sendCommand"];
+  const told = new WeakMap<object, Set<string>>();
   redis.sendCommand = ((command, stream, node) => {
     const script = (stream as { isPipeline?: true } | undefined)?.isPipeline && scriptOf(command);
-    if (script) {
+    if (script && stream !== undefined && isNew(told, stream, script.sha)) {
       command.name = "eval";
       command.args[0] = script.lua;
       // Of the class of the script's own, which chooses between the two.
@@ -40,6 +42,14 @@ export function sendTexts(redis: Redis | Cluster): void {
     }
     return send(command, stream, node);
   }) as Cluster["sendCommand"];
+}
+
+function isNew(told: WeakMap<object, Set<string>>, pipeline: object, sha: string): boolean {
+  const known = told.get(pipeline);
+  if (known === undefined) told.set(pipeline, new Set([sha]));
+  else if (known.has(sha)) return false;
+  else known.add(sha);
+  return true;
 }
 
 /** Makes another name in the same slot, which nothing has. */
