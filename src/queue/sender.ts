@@ -79,8 +79,8 @@ interface Lane {
   readonly queues: Queues;
   /** Undefined where each job gets a trace of its own, which BullMQ makes. */
   readonly plain: PlainJobs | undefined;
-  /** How many connections there were so far. */
-  readonly connections: number;
+  /** How many connections have ended so far. */
+  readonly breaks: number;
   /** @throws LovageError `REDIS_UNAVAILABLE` when there is no connection in time */
   ready(within: number): Promise<void>;
   close(): Promise<void>;
@@ -94,7 +94,7 @@ function createLane(broker: Broker): Lane {
   let plain: PlainJobs | undefined;
   const waiting = new Set<() => void>();
   let last: unknown;
-  let connections = 0;
+  let breaks = 0;
   let closed = false;
 
   function open() {
@@ -102,9 +102,12 @@ function createLane(broker: Broker): Lane {
     redis.on("error", (error) => {
       last = error;
     });
+    // Not when there is a new one: a Redis that is still loading answers questions before its connection is ready.
+    redis.on("close", () => {
+      breaks += 1;
+    });
     redis.on("ready", () => {
       last = undefined;
-      connections += 1;
       for (const go of waiting) go();
     });
     redis.connect().catch(() => {});
@@ -119,8 +122,8 @@ function createLane(broker: Broker): Lane {
       queues ??= createQueues(redis ?? open(), broker.keys, () => {}, broker.telemetry);
       return queues;
     },
-    get connections() {
-      return connections;
+    get breaks() {
+      return breaks;
     },
     get plain() {
       if (broker.telemetry !== undefined) return undefined;
@@ -156,7 +159,7 @@ async function makeJobs(
   jobs: readonly PreparedJob[],
   until: number,
 ): Promise<JobPlace[]> {
-  const { redis, queues, plain, connections } = lane;
+  const { redis, queues, plain, breaks } = lane;
   const confirmation = confirmationOf(jobs);
   if (confirmation !== undefined) await requireConfirmation(redis, confirmation);
   const claims = await claimKeys(redis, keys, jobs);
@@ -195,7 +198,7 @@ async function makeJobs(
   if (confirmation !== undefined) {
     await confirm(redis, confirmation, places, until - Date.now());
     // Another Redis may have answered for it than the one that took the jobs: it died in between and came back.
-    if (lane.connections !== connections) throw new Error("Connection is closed: all is sent once more");
+    if (lane.breaks !== breaks) throw new Error("Connection is closed: all is sent once more");
   }
   return places;
 }
