@@ -73,7 +73,10 @@ async function runFault(fault: Fault, options: SuiteOptions): Promise<FaultRepor
     options.say(`once more: ${repeatCommand(fault, number, options)}`);
   }
   const seconds = Math.round((performance.now() - begun) / 100) / 10;
-  options.say(`${name}: ${report.passed ? "passed" : "FAILED"} after ${seconds} s`);
+  const { enqueued, lost, doubled } = books;
+  options.say(
+    `${name}: ${report.passed ? "passed" : "FAILED"} after ${seconds} s: ${enqueued} enqueued, ${lost} lost, ${doubled} doubled`,
+  );
   return { ...report, ...books, notes: books.notes ?? {}, seconds };
 }
 

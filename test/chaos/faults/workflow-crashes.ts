@@ -1,12 +1,18 @@
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
 import * as fc from "fast-check";
 import { startOwnRedis } from "../../support/own-redis.ts";
-import { deaths, type Trial, tryProgram } from "../../workflow/crash-trial.ts";
+import type { CrashTask, TriedProgram } from "../../workflow/crash-thread.ts";
+import { deaths, type Trial } from "../../workflow/crash-trial.ts";
 import { type Node, programs } from "../../workflow/program.ts";
 import { type Books, noBooks } from "../books.ts";
 import type { Fault } from "../fault.ts";
 
 /** A trial mostly waits for Redis, so several are under way at once. */
 const lanes = 4;
+
+/** A worker that died without its process' end never lets go of what it held, so a thread has only so many. */
+const trialsOfThread = 50;
 
 /** Random workflows, whose workers die between any two commands to Redis, up to three times. */
 export const workflowCrashes: Fault = {
@@ -39,14 +45,11 @@ export const workflowCrashes: Fault = {
     }
 
     try {
-      await Promise.all(
-        Array.from({ length: lanes }, async () => {
-          for (let next = trials.pop(); next !== undefined && !signal.aborted; next = trials.pop()) {
-            const prefix = `round-${number}-${trials.length}`;
-            note(await tryProgram(next[0], next[1], { redis: redis.url, prefix }), next[0]);
-          }
-        }),
-      );
+      for (let from = 0; from < length && !signal.aborted; from += trialsOfThread) {
+        const some = trials.slice(from, from + trialsOfThread);
+        const task: CrashTask = { redis: redis.url, prefix: `round-${number}-${from}`, trials: some, lanes };
+        await inThread(task, ({ trial, program }) => note(trial, program), signal);
+      }
       for (const text of wrong.slice(0, 5)) say(text);
       return { ...books, notes: { ...notes, ...(wrong[0] !== undefined && { wrong: wrong[0] }) } };
     } finally {
@@ -54,3 +57,27 @@ export const workflowCrashes: Fault = {
     }
   },
 };
+
+async function inThread(
+  task: CrashTask,
+  tell: (tried: TriedProgram) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const thread = new Worker(new URL("../../workflow/crash-thread.ts", import.meta.url), { workerData: task });
+  let untold = task.trials.length;
+  const all = Promise.withResolvers<void>();
+  thread.on("message", (tried: TriedProgram) => {
+    tell(tried);
+    untold -= 1;
+    if (untold === 0) all.resolve();
+  });
+  try {
+    const ended = once(thread, "exit", { signal }).then(() => {
+      throw new Error(`the thread ended with ${untold} programs untried`);
+    });
+    await Promise.race([all.promise, ended]);
+    ended.catch(() => {});
+  } finally {
+    await thread.terminate();
+  }
+}
