@@ -1,15 +1,10 @@
 import type { BenchDocument, ShapeResult } from "./document.ts";
+import { withMadePart } from "./made-part.ts";
 import { figureText } from "./table.ts";
 
-const begin = "<!-- made from performance.json: begin -->";
-const end = "<!-- made from performance.json: end -->";
-
-/** A page with what stands between its two markers made anew from a document. */
+/** A page with the tables of a document. */
 export function withTables(page: string, document: BenchDocument): string {
-  const [before, rest = ""] = page.split(begin);
-  const [, after] = rest.split(end);
-  if (before === undefined || after === undefined) throw new Error(`the page lacks ${begin} or ${end}`);
-  return `${before}${begin}\n\n${renderTables(document)}\n\n${end}${after}`;
+  return withMadePart(page, "performance.json", renderTables(document));
 }
 
 /** Where it was measured, and a table for each way of measuring. */

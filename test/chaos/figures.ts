@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { withMadePart } from "../../bench/made-part.ts";
 import { faults as all } from "./index.ts";
 
 const count = z.int().min(0);
@@ -42,15 +43,9 @@ export function withReport(figures: Figures, text: string, measuredOn: string): 
   return { machine, faults: all.flatMap(({ name }) => known.get(name) ?? []) };
 }
 
-const begin = "<!-- made from reliability.json: begin -->";
-const end = "<!-- made from reliability.json: end -->";
-
-/** A page with what stands between its two markers made anew. */
+/** A page with the table of the figures. */
 export function withFigures(page: string, figures: Figures): string {
-  const [before, rest = ""] = page.split(begin);
-  const [, after] = rest.split(end);
-  if (before === undefined || after === undefined) throw new Error(`the page lacks ${begin} or ${end}`);
-  return `${before}${begin}\n\n${render(figures)}\n\n${end}${after}`;
+  return withMadePart(page, "reliability.json", render(figures));
 }
 
 function render({ machine, faults }: Figures): string {
