@@ -10,7 +10,13 @@ const timeAt: Readonly<Record<string, number>> = {
 };
 
 /** Clocks that differ by less, in milliseconds, are taken for the same: each job would pay for telling them apart. */
-export const sameClock = 20;
+const sameClock = 20;
+
+/** Milliseconds by which Redis' clock is ahead of this machine's, where that is worth telling apart; else 0. */
+export function noticedOffset(clock: Pick<RedisClock, "offset">): number {
+  const offset = clock.offset();
+  return Math.abs(offset) < sameClock ? 0 : offset;
+}
 
 /**
  * BullMQ's own way to Redis, by Redis' clock. BullMQ tells its scripts the time of the process that runs them: a worker
@@ -25,8 +31,8 @@ export function clockedBackend(clock: Pick<RedisClock, "offset">): BackendFactor
       const at = timeAt[command];
       const time = at === undefined ? undefined : args[at];
       if (at === undefined || typeof time !== "number") return run(client, command, args);
-      const offset = clock.offset();
-      if (Math.abs(offset) < sameClock) return run(client, command, args);
+      const offset = noticedOffset(clock);
+      if (offset === 0) return run(client, command, args);
       args[at] = time + offset;
       return untilLocal(run(client, command, args), offset);
     };

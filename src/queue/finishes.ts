@@ -1,6 +1,6 @@
 import { type BackendFactory, type MinimalJob, type RedisQueueBackend, raw2NextJobData } from "bullmq";
 import type { Redis } from "ioredis";
-import { sameClock } from "./clocked-backend.ts";
+import { noticedOffset } from "./clocked-backend.ts";
 import { type FinishCommand, finishKeys, leftToBullMq } from "./finish-script.ts";
 import type { RedisClock } from "./redis-clock.ts";
 import { mendReply } from "./tolerant-worker.ts";
@@ -64,8 +64,7 @@ export function finishTogether(
       const jobs = waiting;
       waiting = [];
       characters = 0;
-      const offset = clock.offset();
-      const now = Date.now() + (Math.abs(offset) < sameClock ? 0 : offset);
+      const now = Date.now() + noticedOffset(clock);
       const parts = [...head, keys[""] as string, now, ...tail];
       for (const { id, token, result, fetchNext } of jobs) parts.push(id, token, result, fetchNext ? 1 : 0);
       redis.lovageFinish.apply(redis, parts).then(
