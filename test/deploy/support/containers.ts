@@ -52,7 +52,9 @@ export async function containers(server: Server = "server84"): Promise<Record<st
 
 /** Containers by one of Docker's filters, such as `name=lovage-redis`. */
 export async function inspect(filter: string, server: Server = "server84"): Promise<Container[]> {
-  const script = 'docker ps --all --quiet --filter "$1" | xargs --no-run-if-empty docker inspect';
+  // One that is removed between the two is none; xargs tells of it as 123, and the others are told all the same.
+  const script =
+    'docker ps --all --quiet --filter "$1" | xargs --no-run-if-empty docker inspect || [ $? = 123 ]';
   const { stdout } = await succeeds(onServer("sh", ["-c", script, "sh", filter], { server }));
   return stdout === "" ? [] : (JSON.parse(stdout) as Container[]);
 }
