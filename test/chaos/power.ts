@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
-import { copyFile, mkdir } from "node:fs/promises";
+import { copyFile, mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { Round } from "./fault.ts";
 import type { OwnRedis } from "./world.ts";
@@ -35,7 +36,7 @@ export async function openDisk(round: Round): Promise<Disk> {
       redis.pause();
       const before = image();
       present = 1 - present;
-      await copyFile(before, image());
+      await copyAtOnce(before, image());
       await redis.kill();
       // Unmounting writes back what the cut must not have had: into the file that is left behind.
       await must("umount", dir);
@@ -45,6 +46,23 @@ export async function openDisk(round: Round): Promise<Disk> {
       if (real) await run("umount", dir);
     },
   };
+}
+
+/** Clocks of files tick by some milliseconds; a file that was written so long ago is not being written. */
+const fileTick = 20;
+
+/**
+ * Copies a file system's file as it was at one moment: again, while the file system writes to it meanwhile. Its journal would
+ * be torn, and with it what had been synced before.
+ */
+async function copyAtOnce(from: string, to: string): Promise<void> {
+  for (;;) {
+    const { mtimeMs } = await stat(from);
+    if (Date.now() - mtimeMs > fileTick) {
+      await copyFile(from, to);
+      if ((await stat(from)).mtimeMs === mtimeMs) return;
+    } else await sleep(fileTick);
+  }
 }
 
 async function make(image: string): Promise<boolean> {
