@@ -92,7 +92,7 @@ export const finishScript = {
     end
     local childless = call("exists", unpack(children)) == 0
 
-    local replies, scores, released, locks, idle = {}, {}, {}, {}, false
+    local replies, scores, released, idle = {}, {}, {}, false
     for at = 7, #ARGV, 4 do
       local id, token, result = ARGV[at], ARGV[at + 1], ARGV[at + 2]
       local job = prefix .. id
@@ -102,6 +102,8 @@ export const finishScript = {
       if known[1] and not known[3] and not known[4] and try("get", lock) == token
         and (childless or call("exists", job .. ":dependencies", job .. ":unsuccessful") == 0)
         and call("lrem", active, -1, id) > 0 then
+        -- Before the next job is taken, which may be the same one where a list has it twice.
+        call("del", lock)
         local attempts = string.format("%d", (tonumber(known[2]) or 0) + 1)
         call("hset", job, "returnvalue", result, "finishedOn", ARGV[2], "atm", attempts)
         if #released == 0 then
@@ -110,7 +112,6 @@ export const finishScript = {
           call("xadd", events, "*", "event", "completed", "jobId", id, "returnvalue", result, "prev", "active")
         end
         released[#released + 1] = id
-        locks[#locks + 1] = lock
         scores[#scores + 1] = ARGV[2]
         scores[#scores + 1] = id
         reply = ARGV[at + 3] == "1" and fetch(token) or 0
@@ -119,7 +120,6 @@ export const finishScript = {
       replies[#replies + 1] = reply
     end
     if #released == 0 then return replies end
-    call("del", unpack(locks))
     call("srem", stalled, unpack(released))
     call("zadd", completed, unpack(scores))
     if woke then call("zadd", marker, 0, "0") end
