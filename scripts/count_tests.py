@@ -1,10 +1,13 @@
-"""Adds up JUnit reports, and the documents of faults and benchmarks, and ends with `N passed, N failed`:
-count_tests.py FAILED_STEPS REPORT…
+"""Says again what failed, since that stands far above the end of a long run, adds up JUnit reports and the documents of
+faults and benchmarks, and ends with `N passed, N failed`: count_tests.py FAILED_STEPS REPORT…
 """
 
 import json
 import sys
 import xml.etree.ElementTree as ElementTree
+
+# Of a failure's text: the message and where it was thrown, not a whole tree that was compared.
+SHOWN_LINES = 25
 
 
 def count_document(report: str) -> tuple[int, int, int]:
@@ -27,6 +30,18 @@ def count_document(report: str) -> tuple[int, int, int]:
     return len(faults) - len(skipped) - len(bad), len(bad), len(skipped)
 
 
+def name_failures(suite: ElementTree.Element) -> None:
+    """Prints each failed test's file, name and the beginning of what it said."""
+    for case in suite.findall("testcase"):
+        for failure in [*case.findall("failure"), *case.findall("error")]:
+            print(f"\nfailed: {case.get('classname', '')} > {case.get('name', '')}")
+            said = (failure.text or failure.get("message") or "").strip().splitlines()
+            for line in said[:SHOWN_LINES]:
+                print(f"  {line}")
+            if len(said) > SHOWN_LINES:
+                print(f"  ({len(said) - SHOWN_LINES} more lines above)")
+
+
 def main(failed_steps: int, reports: list[str]) -> int:
     passed = failed = skipped = 0
     for report in (name for name in reports if name.endswith(".json")):
@@ -42,8 +57,10 @@ def main(failed_steps: int, reports: list[str]) -> int:
             passed += tests - bad - left_out
             failed += bad
             skipped += left_out
+            name_failures(suite)
     # A step that failed without a failed test (lint, types, a crash) must not read as success.
     if failed_steps and not failed:
+        print("\nfailed: a step without a failed test; look for FAILED above")
         failed = 1
     print(f"\n{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 1 if failed or not passed else 0

@@ -12,12 +12,25 @@ reports=${TEST_REPORTS:-$(mktemp -d)}
 mkdir -p "$reports"
 if [[ -z ${TEST_REPORTS:-} ]]; then trap 'rm -rf "$reports"' EXIT; fi
 failed=0
+: >"$reports/endings"
 
+# Where nobody watches, how a failed step ended is said once more at the end: the log may be cut, and starts far above.
 step() {
-  local what=$1 begun=$SECONDS
+  local what=$1 begun=$SECONDS passed=0
   shift
   printf '\n== %s\n' "$what"
-  if "$@"; then
+  if [[ -t 1 ]]; then
+    "$@" && passed=1
+  else
+    # Not a pipe, which a process that is left over would keep open; so what is written may come a moment later.
+    "$@" > >(tee "$reports/output") 2>&1 && passed=1
+    if ((passed == 0)); then
+      sleep 1
+      printf '\n== %s FAILED, and ended with:\n' "$what" >>"$reports/endings"
+      tail -n 60 "$reports/output" >>"$reports/endings"
+    fi
+  fi
+  if ((passed)); then
     printf '== %s: done in %d s\n' "$what" $((SECONDS - begun))
   else
     printf '== %s: FAILED after %d s\n' "$what" $((SECONDS - begun))
@@ -45,6 +58,7 @@ if (($# == 0)); then
   step "pytest" .venv/bin/python -m pytest test/ray_jobs -q --junitxml="$reports/pytest.xml"
 fi
 
+if [[ -s $reports/endings ]]; then cat "$reports/endings"; fi
 # A runner that crashed leaves no report; the failed step still counts.
 shopt -s nullglob
 .venv/bin/python scripts/count_tests.py "$failed" "$reports"/*.xml
