@@ -240,7 +240,9 @@ test("running jobs come first, then the nearest to now, however large the parts 
     enqueuedAt: base - 1000 + index * 7,
   }));
   await put(part, jobs);
-  const ids = async (limit: number) => (await walk(part, {}, { limit })).jobs.map(({ id }) => id);
+  // A part whose time is over gives what it has found, and not strictly in order.
+  const ids = async (limit: number) =>
+    (await walk(part, {}, { limit, budget: 60_000 })).jobs.map(({ id }) => id);
   const whole = await ids(1000);
   expect(whole.length).toBe(120);
   for (const limit of [1, 7, 50]) expect(await ids(limit)).toEqual(whole);
