@@ -28,7 +28,7 @@ describe.each(sides)("over %s", (_side, { createWorld }) => {
     );
     const before = Date.now();
     const ping = await inspect.ping();
-    expect(Date.now() - before).toBeLessThan(1000);
+    expect(Date.now() - before).toBeLessThan(3000);
     expect(ping).toMatchObject({ refusals: [], silent: [], dead: [] });
     expect(namesOf(ping)).toEqual(["busy", "frozen"]);
 
@@ -173,14 +173,14 @@ describe.each(sides)("over %s", (_side, { createWorld }) => {
     await eventually("one runs", async () => (await active()) === 1);
     const { answers } = await control.concurrency(3);
     expect(answers[0]?.answer).toMatchObject([{ name: "default", concurrency: 3 }]);
-    await eventually("three run", async () => (await active()) === 3, 3000);
+    await eventually("three run", async () => (await active()) === 3);
     await control.cancelMany({ task: "test.echo" });
   });
 
   test("a worker that is paused takes no job, not even the one it was waiting for; it goes on when resumed", async () => {
     await world.worker({ name: "one", queues: ["default"] });
     const warm = await world.client.enqueue("test.echo", {});
-    await warm.result({ timeout: "5s" });
+    await warm.result({ timeout: "20s" });
     await control.pauseWorkers({ workers: ["one"] });
     const job = await world.client.enqueue("test.echo", { text: "later" });
     // A second one takes it, and that the first was paused has cost it no attempt.
@@ -188,7 +188,7 @@ describe.each(sides)("over %s", (_side, { createWorld }) => {
     expect(await job.state()).toBe("waiting");
     expect((await inspect.stats()).answers[0]?.answer.queues).toMatchObject([{ paused: true, active: 0 }]);
     await control.resumeWorkers({ workers: ["one"] });
-    expect(await job.result({ timeout: "5s" })).toEqual({ text: "later", attempt: 1 });
+    expect(await job.result({ timeout: "20s" })).toEqual({ text: "later", attempt: 1 });
   });
 
   test("a paused queue rests for all workers, and is shown so", async () => {
@@ -201,7 +201,7 @@ describe.each(sides)("over %s", (_side, { createWorld }) => {
       waiting: 1,
     });
     await control.resumeQueue("default");
-    await job.result({ timeout: "5s" });
+    await job.result({ timeout: "20s" });
   });
 
   test("a worker takes up a queue and gives it up again; its Ray job runs on for another", async () => {
@@ -235,15 +235,15 @@ describe.each(sides)("over %s", (_side, { createWorld }) => {
     await world.worker({ name: "one" });
     await control.timeLimit("test.echo", { hard: "300ms" });
     const late = await world.client.enqueue("test.echo", { seconds: 30 }, { attempts: 1 });
-    await expect(late.result({ timeout: "5s" })).rejects.toMatchObject({ code: "TIME_LIMIT_EXCEEDED" });
+    await expect(late.result({ timeout: "20s" })).rejects.toMatchObject({ code: "TIME_LIMIT_EXCEEDED" });
     // A worker that starts later knows it too.
     await world.worker({ name: "two" });
     await control.shutdown({ workers: ["one"] });
     const again = await world.client.enqueue("test.echo", { seconds: 30 }, { attempts: 1 });
-    await expect(again.result({ timeout: "5s" })).rejects.toMatchObject({ code: "TIME_LIMIT_EXCEEDED" });
+    await expect(again.result({ timeout: "20s" })).rejects.toMatchObject({ code: "TIME_LIMIT_EXCEEDED" });
     expect(namesOf(await control.timeLimit("test.echo", "default", { workers: ["two"] }))).toEqual(["two"]);
     const free = await world.client.enqueue("test.echo", { seconds: 0.6 }, { attempts: 1 });
-    await free.result({ timeout: "5s" });
+    await free.result({ timeout: "20s" });
     await expect(control.rateLimit("test.eco", "10/m")).rejects.toMatchObject({ code: "TASK_UNKNOWN" });
     await expect(control.rateLimit("test.echo", "ten")).rejects.toMatchObject({ code: "INPUT_INVALID" });
     await expect(control.timeLimit("test.echo", {})).rejects.toMatchObject({ code: "INPUT_INVALID" });

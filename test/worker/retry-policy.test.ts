@@ -17,11 +17,11 @@ afterAll(async () => {
 
 test("retryOn tries again what says it is hopeless, neverRetryOn ends what says it is not", async () => {
   const worth = await client.enqueue("limits.picky", { code: "WORTH_IT" });
-  expect(await worth.result({ timeout: "5s" })).toBe("at last");
+  expect(await worth.result({ timeout: "20s" })).toBe("at last");
   const hopeless = await client.enqueue("limits.picky", { code: "UNLISTED" });
   const plain = await client.enqueue("limits.picky", { code: "plain" });
   for (const job of [hopeless, plain]) {
-    await expect(job.result({ timeout: "5s" })).rejects.toMatchObject({ name: "LovageError" });
+    await expect(job.result({ timeout: "20s" })).rejects.toMatchObject({ name: "LovageError" });
     expect(await job.snapshot()).toMatchObject({ state: "failed", attempt: 1 });
   }
 });
@@ -29,11 +29,11 @@ test("retryOn tries again what says it is hopeless, neverRetryOn ends what says 
 test("context.retry waits as long as it says, counts as an attempt, and ends with its reason", async () => {
   const begun = Date.now();
   const job = await client.enqueue("limits.picky", { code: "x", delay: "400ms" });
-  expect(await job.result({ timeout: "10s" })).toBe("at last");
+  expect(await job.result({ timeout: "20s" })).toBe("at last");
   expect(Date.now() - begun).toBeGreaterThanOrEqual(800);
-  expect(Date.now() - begun).toBeLessThan(3000);
+  expect(Date.now() - begun).toBeLessThan(10_000);
   const always = await client.enqueue("limits.picky", { code: "always", delay: "1ms" });
-  await expect(always.result({ timeout: "5s" })).rejects.toMatchObject({
+  await expect(always.result({ timeout: "20s" })).rejects.toMatchObject({
     code: "RETRY_REQUESTED",
     message: "not yet",
   });
@@ -42,7 +42,7 @@ test("context.retry waits as long as it says, counts as an attempt, and ends wit
 
 test("attempts and back-off of a call go before its task's", async () => {
   const once = await client.enqueue("limits.picky", { code: "WORTH_IT" }, { attempts: 1 });
-  await expect(once.result({ timeout: "5s" })).rejects.toMatchObject({ code: "WORTH_IT" });
+  await expect(once.result({ timeout: "20s" })).rejects.toMatchObject({ code: "WORTH_IT" });
   const begun = Date.now();
   const slow = await client.enqueue(
     "limits.picky",

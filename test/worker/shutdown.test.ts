@@ -38,7 +38,8 @@ test("while it waits it names the jobs, and those that it hands back when the ti
   });
   const stopping = worker.stop();
   // What runs on Ray is nobody's to wait for.
-  await eventually("the Ray job's is handed back", async () => (await ray.state()) === "waiting", 4000);
+  await eventually("the Ray job's is handed back", async () => (await ray.state()) === "waiting");
+  expect(worker.process.exitCode).toBeNull();
   await stopping;
   expect(worker.process.exitCode).toBe(0);
   const lines = linesOf(worker.output());
@@ -104,7 +105,7 @@ test.each([["worker"], ["scheduler"], ["dashboard"]])(
     const told = Date.now();
     await child.stop();
     expect(child.process.exitCode).toBe(0);
-    expect(Date.now() - told).toBeLessThan(2000);
+    expect(Date.now() - told).toBeLessThan(10_000);
     expect(child.output()).toContain("SIGTERM before it was ready: stopped");
   },
 );

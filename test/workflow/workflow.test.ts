@@ -217,7 +217,8 @@ describe.each(callerSides)("over %s", (_side, { createWorld }) => {
     const job = await client.enqueue("test.workflow", {}, { delay: 1500 });
     const begun = Date.now();
     expect(await job.result({ timeout: "20s" })).toBe("done");
-    expect(Date.now() - begun).toBeLessThan(4000);
+    // Four times would be six seconds.
+    expect(Date.now() - begun).toBeLessThan(5900);
   });
 
   test("a thousand calls together, their results in order", async () => {

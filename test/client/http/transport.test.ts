@@ -122,7 +122,7 @@ test("nobody there, or nobody who answers: an error in time, without the key", a
   ] as const) {
     const begun = performance.now();
     const error = await refusal(each.tasks());
-    expect(performance.now() - begun).toBeLessThan(2000);
+    expect(performance.now() - begun).toBeLessThan(8000);
     expect(error).toMatchObject({ code: "API_UNAVAILABLE", retryable: true });
     expect(error.message).toContain(said);
     expect(JSON.stringify(error.toRecord())).not.toContain("s3cr3t");

@@ -123,9 +123,9 @@ test("a hard time limit and a cancellation end a task that hears nothing", async
   await eventually("it burns", () => notes().length === 2);
   const asked = Date.now();
   await cancelled.cancel("enough");
-  await expect(cancelled.result({ timeout: "3s" })).rejects.toMatchObject({ code: "JOB_CANCELLED" });
+  await expect(cancelled.result({ timeout: "10s" })).rejects.toMatchObject({ code: "JOB_CANCELLED" });
   // One that heard would have been given two seconds.
-  expect(Date.now() - asked).toBeLessThan(1500);
+  expect(Date.now() - asked).toBeLessThan(1900);
   await eventually("both processes are gone", () =>
     notes().every((line) => !isAlive(Number(line.replace("begin ", "")))),
   );
@@ -153,7 +153,7 @@ test("a process whose worker is killed ends, busy or not, and the job is run by 
   await eventually("it burns", () => notes().length === 1);
   const child = Number(notes()[0]?.replace("begin ", ""));
   await first.kill();
-  await eventually("its process is gone", () => !isAlive(child), 2000);
+  await eventually("its process is gone", () => !isAlive(child), 10_000);
   await worker({ lockDuration: 1000 });
   await eventually("another worker runs it", () => notes().length === 2);
   await busy.cancel();
