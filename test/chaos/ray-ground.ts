@@ -49,7 +49,7 @@ export function sharedRay(say: (text: string) => void): Promise<SharedRay> {
         },
         async stop() {
           await cluster.stop();
-          await rm(tempDir, { recursive: true, force: true });
+          await rm(tempDir, { recursive: true, force: true, maxRetries: 5 });
         },
       },
     };
@@ -171,7 +171,7 @@ export async function openRayGround(round: Round): Promise<RayGround> {
     });
     const kill = async () => {
       await group.end(0);
-      await rm(tempDir, { recursive: true, force: true });
+      await rm(tempDir, { recursive: true, force: true, maxRetries: 5 });
     };
     nodes.push({ kill });
     return { kill };

@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "dotenv";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import {
   type DeploymentVariable,
   deploymentVariables,
@@ -13,6 +13,12 @@ import {
 } from "../../src/config/index.ts";
 import { LovageError } from "../../src/core/errors.ts";
 import { makeCertificate } from "../support/certificate.ts";
+
+function makeFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "lovage-config-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
 
 const from = (variables: Record<string, string>, own = false): EnvironmentSource => ({
   name: own ? ".env" : "the environment",
@@ -96,7 +102,7 @@ test("Redis is found by sentinels", () => {
 });
 
 test("a place that is given anew is not mixed with what a weaker source says of another", () => {
-  const folder = mkdtempSync(join(tmpdir(), "lovage-config-"));
+  const folder = makeFolder();
   mkdirSync(join(folder, ".lovage"));
   writeFileSync(
     join(folder, ".lovage", "dev.env"),
@@ -201,7 +207,7 @@ test("a secret is never printed, not even a faulty one", () => {
 });
 
 test("the environment wins over .env, .env over a running dev stack; empty counts as absent", () => {
-  const folder = mkdtempSync(join(tmpdir(), "lovage-config-"));
+  const folder = makeFolder();
   writeFileSync(join(folder, ".env"), "REDIS_HOST=from-file\nREDIS_PORT=7000\n");
   const config = loadConfig(environmentSources({ REDIS_HOST: "from-environment", REDIS_PORT: "" }, folder));
   expect(config.redis).toMatchObject({ host: "from-environment", port: 7000 });
@@ -209,7 +215,7 @@ test("the environment wins over .env, .env over a running dev stack; empty count
 
 test("a certificate that cannot be read is a fault", () => {
   expect(faults(from({ RAY_CA_FILE: "/nowhere/ca.pem" }))).toContain("RAY_CA_FILE cannot be read");
-  const folder = mkdtempSync(join(tmpdir(), "lovage-config-"));
+  const folder = makeFolder();
   const [none, good] = [join(folder, "none.crt"), join(folder, "good.crt")];
   const { ca } = makeCertificate();
   writeFileSync(none, "-----BEGIN CERTIFICATE-----\n");

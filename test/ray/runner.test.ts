@@ -1,7 +1,7 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { LovageError } from "../../src/core/errors.ts";
 import { createRayClusters } from "../../src/ray/clusters.ts";
 import { createProgramPackage } from "../../src/ray/program.ts";
@@ -12,6 +12,7 @@ import { createScriptedCluster, createScriptedHost } from "./scripted-cluster.ts
 
 const folder = mkdtempSync(join(tmpdir(), "lovage-runner-"));
 writeFileSync(join(folder, "x.py"), "");
+afterAll(() => rmSync(folder, { recursive: true }));
 const definition = {
   program: "x.py",
   resources: {},

@@ -15,7 +15,8 @@ export async function startOwnRay(token?: string): Promise<LocalRay> {
     ...ray,
     async stop() {
       await ray.stop();
-      await rm(tempDir, { recursive: true, force: true });
+      // Its last processes may still write a line to their logs.
+      await rm(tempDir, { recursive: true, force: true, maxRetries: 5 });
     },
   };
 }
