@@ -18,11 +18,12 @@ def count_document(report: str) -> tuple[int, int, int]:
     except ValueError:
         return 0, 1, 0
     faults = document["faults"]
-    if "shapes" in document:
-        # Of a benchmark a fault is a run that broke off.
+    measured = document.get("shapes", document.get("tasks"))
+    if measured is not None:
+        # Of a benchmark's shapes a fault is a run that broke off; of tasks on nine nodes one that did not spread.
         for fault in faults:
-            print(f"broke off: {fault}")
-        return len(document["shapes"]), len(faults), 0
+            print(f"failed: {fault}")
+        return len(measured), len(faults), 0
     skipped = [fault for fault in faults if fault.get("skipped")]
     bad = [fault for fault in faults if not fault.get("skipped") and not fault["passed"]]
     for fault in bad:

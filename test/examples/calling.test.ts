@@ -2,18 +2,19 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { catalogue } from "#tasks";
 import { createWorld, type World } from "../support/world.ts";
 
 const path = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 
 let world: World;
-beforeAll(async () => {
+// One for each: what one of them leaves to run later would be among the events that the next one prints.
+beforeEach(async () => {
   world = await createWorld();
   await world.worker({ catalogue, queues: ["default"], name: "host-1" });
 });
-afterAll(() => world.close());
+afterEach(() => world.close());
 
 test.each(["calling", "results", "dead-letters"])(
   "the example of %s prints what its page says",
