@@ -69,11 +69,12 @@ export function storedAttempts(text: string | null | undefined): number {
 export function storedHistory(text: string | null | undefined): History | undefined {
   const found = parseJson(text ?? "");
   if (!isRecord(found)) return undefined;
-  const { calls, batches, startedAt } = found;
+  const { calls, batches, checkpoint, startedAt } = found;
   const fits =
     Array.isArray(calls) &&
     calls.every((call) => typeof call === "string") &&
     Array.isArray(batches) &&
+    (checkpoint === undefined || (isRecord(checkpoint) && typeof checkpoint["place"] === "number")) &&
     storedMoment(String(startedAt)) !== undefined;
   return fits ? (found as unknown as History) : undefined;
 }

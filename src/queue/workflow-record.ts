@@ -1,7 +1,9 @@
 import type { Job } from "bullmq";
 import { type ErrorRecord, LovageError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
-import type { CallOutcome, History } from "../task/workflow-run.ts";
+import { canvasName } from "../task/canvas.ts";
+import { queueNames } from "../task/definition.ts";
+import { type CallOutcome, type History, stepMark } from "../task/workflow-run.ts";
 import type { Broker } from "./broker.ts";
 import { callId } from "./call-id.ts";
 import { cancelJob } from "./cancellation.ts";
@@ -80,6 +82,31 @@ export function createWorkflowRecord(broker: Broker, held: HeldWorkflow): Workfl
     );
   }
 
+  /** The results, as JSON, of those of the calls that have them, by the keys of their jobs. */
+  async function readProcessed(places: readonly number[]): Promise<Record<string, string>> {
+    if (places.length > fewCalls) return redis.hgetall(`${key}:processed`);
+    const children = places.flatMap((place) =>
+      queueNames.map((name) => keys.job(name, callId(keys, id, place))),
+    );
+    if (children.length === 0) return {};
+    const results = await redis.hmget(`${key}:processed`, ...children);
+    const found = children.map((child, index) => [child, results[index]] as const);
+    return Object.fromEntries(found.filter((pair): pair is [string, string] => typeof pair[1] === "string"));
+  }
+
+  /** The outcomes of those of the calls that are steps and have ended. */
+  async function readSteps(history: History | undefined): Promise<Map<number, CallOutcome>> {
+    const places = placesOf(history).filter((place) => history?.calls[place]?.startsWith(stepMark));
+    if (places.length === 0) return new Map();
+    const texts = await redis.hmget(key, ...places.map((place) => `${jobFields.step}${place}`));
+    const found = new Map<number, CallOutcome>();
+    for (const [index, place] of places.entries()) {
+      const text = texts[index];
+      if (typeof text === "string") found.set(place, JSON.parse(text) as CallOutcome);
+    }
+    return found;
+  }
+
   return {
     keepLock() {
       const renew = async () => {
@@ -94,32 +121,32 @@ export function createWorkflowRecord(broker: Broker, held: HeldWorkflow): Workfl
       return () => clearInterval(timer);
     },
     async load() {
-      const [, hash, processed, failed] = await Promise.all([
+      // The whole job would be large: a composition's input has all its calls.
+      const [, [text, added, wakeAt], early, failed] = await Promise.all([
         redis.hdel(key, jobFields.nudge),
-        redis.hgetall(key),
-        redis.hgetall(`${key}:processed`),
+        redis.hmget(key, jobFields.history, jobFields.added, jobFields.wakeAt),
+        // Compositions alone have checkpoints, and then need few of the results.
+        job.name === canvasName ? undefined : redis.hgetall(`${key}:processed`),
         redis.hgetall(`${key}:failed`),
       ]);
-      asked = hash[jobFields.wakeAt] !== undefined;
-      const text = hash[jobFields.history];
+      asked = typeof wakeAt === "string";
       const history = storedHistory(text);
-      if (text !== undefined && history === undefined)
+      if (typeof text === "string" && history === undefined)
         throw new LovageError("PAYLOAD_INVALID", "the workflow's history is none", {
           field: jobFields.history,
         });
-      if (history !== undefined) history.added = Number(hash[jobFields.added] ?? 0);
+      if (history !== undefined) history.added = Number(added ?? 0);
       const outcomes = new Map<number, CallOutcome>();
-      const placeOf = new Map(history?.calls.map((_call, place) => [callId(keys, id, place), place]));
+      const places = placesOf(history);
+      const placeOf = new Map(places.map((place) => [callId(keys, id, place), place]));
+      const processed = early ?? (await readProcessed(places));
       const put = (child: string, outcome: CallOutcome) => {
         const place = placeOf.get(keys.placeOf(child).id);
         if (place !== undefined) outcomes.set(place, outcome);
       };
       for (const [child, value] of Object.entries(processed)) put(child, { value: parseJson(value) });
       for (const [child, error] of await readErrors(failed)) put(child, { error });
-      for (const [field, value] of Object.entries(hash)) {
-        if (!field.startsWith(jobFields.step)) continue;
-        outcomes.set(Number(field.slice(jobFields.step.length)), JSON.parse(value) as CallOutcome);
-      }
+      for (const [place, outcome] of await readSteps(history)) outcomes.set(place, outcome);
       return { history, outcomes };
     },
     async save(history) {
@@ -173,6 +200,12 @@ export function createWorkflowRecord(broker: Broker, held: HeldWorkflow): Workfl
       }
     },
   };
+}
+
+/** The places of the calls that a run is about. */
+function placesOf(history: History | undefined): number[] {
+  const from = history?.checkpoint?.place ?? 0;
+  return Array.from({ length: (history?.calls.length ?? 0) - from }, (_, index) => from + index);
 }
 
 /** BullMQ keeps the reason only: "CODE: message". */

@@ -1,7 +1,7 @@
 import { LovageError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import type { JobState } from "../core/states.ts";
-import type { CallOutcome } from "../task/workflow-run.ts";
+import { type CallOutcome, stepMark } from "../task/workflow-run.ts";
 import type { Broker } from "./broker.ts";
 import { callId } from "./call-id.ts";
 import { jobFields } from "./keys.ts";
@@ -94,7 +94,7 @@ async function readCalls(
   ]);
   const calls = await Promise.all(
     history.calls.slice(0, reading.maxCalls).map((fingerprint, place) => {
-      const step = /^step:(.*)$/s.exec(fingerprint)?.[1];
+      const step = fingerprint.startsWith(stepMark) ? fingerprint.slice(stepMark.length) : undefined;
       const bare = bareNode(callId(keys, id, place), known);
       return step === undefined
         ? readCall(reading, fingerprint, bare, depth)

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { CanvasNode, canvasName, chunkName, runCanvas } from "./canvas.ts";
+import { CanvasNode, type CanvasWorkflowContext, canvasName, chunkName, runWholeCanvas } from "./canvas.ts";
 import type { AnyTask } from "./catalogue.ts";
 import type { TaskContext } from "./context.ts";
 import { defineTask } from "./definition.ts";
@@ -53,7 +53,7 @@ export const canvas = defineWorkflow({
   description: "Runs a chain, group, chord, map or chunks that a client composed",
   input: CanvasNode,
   output: z.unknown(),
-  run: (node, context) => runCanvas(node, context),
+  run: (node, context) => runWholeCanvas(node, context as CanvasWorkflowContext),
 });
 
 export const builtins: ReadonlyMap<string, AnyTask> = new Map(

@@ -188,12 +188,38 @@ export const chunkName = "lovage.chunk";
 
 type CanvasContext = Pick<WorkflowContext, "call">;
 
+/** What the workflow behind compositions may do beyond others. */
+export interface CanvasWorkflowContext extends WorkflowContext {
+  /** What was given to `checkpoint` last, in an earlier run of the function. */
+  readonly resumed: unknown;
+  /** Has the function begin with `state` when it is run again. */
+  checkpoint(state: unknown): void;
+}
+
+/** How far a chain has come. */
+interface ChainProgress {
+  done: number;
+  last: unknown;
+}
+
+/** A result of more characters is not kept once more with the chain's progress. */
+const mostKept = 16 * 1024;
+
+/** Runs a whole composition. A chain goes on where it was, so that each of its calls costs the same however many it has. */
+export async function runWholeCanvas(node: CanvasNode, context: CanvasWorkflowContext): Promise<unknown> {
+  if (node.type !== "chain") return runCanvas(node, context);
+  let { done, last } = (context.resumed ?? { done: 0, last: undefined }) as ChainProgress;
+  for (const next of node.nodes.slice(done)) {
+    last = await runCanvas(next, context, last);
+    done += 1;
+    if ((JSON.stringify(last) ?? "").length <= mostKept)
+      context.checkpoint({ done, last } satisfies ChainProgress);
+  }
+  return last;
+}
+
 /** Runs a composition within a workflow. */
-export async function runCanvas(
-  node: CanvasNode,
-  context: CanvasContext,
-  before?: unknown,
-): Promise<unknown> {
+async function runCanvas(node: CanvasNode, context: CanvasContext, before?: unknown): Promise<unknown> {
   switch (node.type) {
     case "call":
       return context.call(node.task, inputOf(node, before), node.options);

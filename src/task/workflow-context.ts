@@ -1,13 +1,14 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { backoffDelay } from "../core/backoff.ts";
 import { type Duration, toMilliseconds } from "../core/durations.ts";
 import { LovageError, toLovageError } from "../core/errors.ts";
 import { type CallOptions, callOptionNames, refuseUnknown } from "./call-options.ts";
+import type { CanvasWorkflowContext } from "./canvas.ts";
 import type { TaskContext } from "./context.ts";
 import { validate } from "./validation.ts";
 import type { Callable, StepOptions, WorkflowContext } from "./workflow.ts";
-import type { CallOutcome, WorkflowRun } from "./workflow-run.ts";
+import { type CallOutcome, stepMark, type WorkflowRun } from "./workflow-run.ts";
 
 /** What becomes of a workflow's calls: `Call` is what its {@link WorkflowRun} adds. */
 export interface WorkflowHost<Call> {
@@ -25,7 +26,7 @@ export function createWorkflowContext<Call>(
   context: TaskContext,
   workflowRun: WorkflowRun<Call>,
   host: WorkflowHost<Call>,
-): WorkflowContext {
+): CanvasWorkflowContext {
   const { job, worker, signal, settings, dependencies } = context;
   let ids = 0;
 
@@ -34,16 +35,14 @@ export function createWorkflowContext<Call>(
     refuseInStep("call");
     refuseUnknown(options, callOptionNames);
     if (typeof task !== "string") validate(task.input, input, "INPUT_INVALID", `the input of ${name}`);
-    const made = digest(JSON.stringify(input) ?? "")
-      .toString("hex")
-      .slice(0, 8);
+    const made = hash("sha256", JSON.stringify(input) ?? "").slice(0, 8);
     return workflowRun.call(`${name}(${made})`, (place) => host.call(place, name, input, options));
   }
 
   async function step<T>(name: string, effect: () => Promise<T> | T, options: StepOptions = {}): Promise<T> {
     refuseInStep("step");
     const act = () => inStep.run(true, () => takeStep(effect, options, signal, host));
-    return (await workflowRun.step(`step:${name}`, act)) as T;
+    return (await workflowRun.step(`${stepMark}${name}`, act)) as T;
   }
 
   async function sleep(duration: Duration): Promise<void> {
@@ -75,10 +74,12 @@ export function createWorkflowContext<Call>(
     sleep: quiet(sleep),
     step: quiet(step) as WorkflowContext["step"],
     now: () => new Date(workflowRun.time),
+    resumed: workflowRun.resumed,
+    checkpoint: (state) => workflowRun.checkpoint(state),
     uuid() {
       refuseInStep("uuid");
       ids += 1;
-      return toUuid(digest(`${job.id}\n${job.enqueuedAt.getTime()}\n${ids}`));
+      return toUuid(hash("sha256", `${job.id}\n${job.enqueuedAt.getTime()}\n${ids}`, "buffer"));
     },
   };
 }
@@ -119,10 +120,6 @@ function quiet<Args extends unknown[], T>(act: (...args: Args) => Promise<T>): (
     promise.catch(() => {});
     return promise;
   };
-}
-
-function digest(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
 }
 
 /** Version 8 of RFC 9562: made from what the caller likes. */

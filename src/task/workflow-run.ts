@@ -4,15 +4,29 @@ import { type ErrorRecord, LovageError } from "../core/errors.ts";
 /** How a call or a step ended. */
 export type CallOutcome = { value: unknown } | { error: ErrorRecord };
 
+/** What the calls that are steps begin with in {@link History}. */
+export const stepMark = "step:";
+
 /** What is kept of a workflow between its runs. A group of 1,000 takes about 15 KB. */
 export interface History {
   /** What was called, by place: calls are counted from 0 in the order in which the function makes them. */
   calls: string[];
   /** The outcomes as they were given to the function: places by batch, with the time the workflow has since then. */
   batches: { at: number; places: number[] }[];
+  /** Where the function begins instead of at its start; the batches are those since then. Absent: at its start. */
+  checkpoint?: Checkpoint;
   startedAt: number;
   /** So many of the calls are known to be in Redis. */
   added: number;
+}
+
+/** What the function came to when all calls before a place had been given to it. */
+export interface Checkpoint {
+  place: number;
+  /** The time the workflow had. */
+  at: number;
+  /** What the function needs to go on from there, as JSON. */
+  state: unknown;
 }
 
 /** One thing that a function waits for. */
@@ -48,7 +62,9 @@ export class WorkflowRun<Call> {
   readonly #outcomes: ReadonlyMap<number, CallOutcome>;
   readonly #stepOutcomes = new Map<number, CallOutcome>();
   readonly #host: WorkflowRunHost<Call>;
-  readonly #waiters: Waiter[] = [];
+  /** The place of the first of the waiters. */
+  #first: number;
+  #waiters: Waiter[] = [];
   readonly #delivered = new Set<number>();
   readonly #calls = new Set<number>();
   readonly #newCalls: Call[] = [];
@@ -64,7 +80,32 @@ export class WorkflowRun<Call> {
     this.#history = history;
     this.#outcomes = outcomes;
     this.#host = host;
-    this.#time = history.startedAt;
+    this.#first = history.checkpoint?.place ?? 0;
+    this.#time = history.checkpoint?.at ?? history.startedAt;
+  }
+
+  /** What the function gave to {@link checkpoint} last, in an earlier run; undefined: it begins at its start. */
+  get resumed(): unknown {
+    return this.#history.checkpoint?.state;
+  }
+
+  /**
+   * Has the function begin from here when it is run again, with `state`, and what came before be left: a run costs no more
+   * however much that was. Kept with the next calls. Nothing happens while a call has not ended.
+   */
+  checkpoint(state: unknown): void {
+    if (this.#repeating || this.#delivered.size < this.#waiters.length) return;
+    this.#first += this.#waiters.length;
+    this.#waiters = [];
+    this.#delivered.clear();
+    this.#calls.clear();
+    this.#history.batches = [];
+    this.#history.checkpoint = { place: this.#first, at: this.#time, state };
+  }
+
+  /** The place of the next call. */
+  get #next(): number {
+    return this.#first + this.#waiters.length;
   }
 
   /** Milliseconds since 1970, as of the last outcome the function was given. */
@@ -99,7 +140,7 @@ export class WorkflowRun<Call> {
   }
 
   #wait(fingerprint: string, begin: (place: number) => void): Promise<unknown> {
-    const place = this.#waiters.length;
+    const place = this.#next;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     // Only whoever awaits a call must hear of its failure.
     promise.catch(() => {});
@@ -149,7 +190,7 @@ export class WorkflowRun<Call> {
     const aborted = () => this.#activity.resolve();
     signal.addEventListener("abort", aborted);
     // A first run has nothing to repeat.
-    this.#repeating = this.#history.calls.length > 0;
+    this.#repeating = this.#history.calls.length > this.#first;
     const running = start().then(
       (value) => {
         ended = { value };
@@ -183,7 +224,7 @@ export class WorkflowRun<Call> {
 
   /** The function stands where the last run left it: it must have made the very same calls. */
   #endRepetition(ended: boolean): void {
-    const made = this.#waiters.length;
+    const made = this.#next;
     const before = this.#history.calls.length;
     if (made < before) {
       const missing = this.#history.calls[made];
@@ -202,7 +243,7 @@ export class WorkflowRun<Call> {
   #give(at: number, places: readonly number[]): void {
     this.#time = at;
     for (const place of places) {
-      const waiter = this.#waiters[place];
+      const waiter = this.#waiters[place - this.#first];
       const outcome = this.#outcomes.get(place) ?? this.#stepOutcomes.get(place);
       if (waiter === undefined) {
         this.#change(`call ${place}, ${this.#history.calls[place]}, is no longer made`);
@@ -218,7 +259,7 @@ export class WorkflowRun<Call> {
   /** One step forward; false when only outcomes that others bring can lead further. */
   async #advance(): Promise<boolean> {
     const fresh = [...this.#outcomes.keys(), ...this.#stepsEnded]
-      .filter((place) => !this.#delivered.has(place) && place < this.#waiters.length)
+      .filter((place) => place >= this.#first && place < this.#next && !this.#delivered.has(place))
       .toSorted((a, b) => a - b);
     this.#stepsEnded = [];
     if (fresh.length > 0) {
@@ -257,7 +298,7 @@ export class WorkflowRun<Call> {
     const steps = this.#newSteps.splice(0);
     if (calls.length === 0 && steps.length === 0) return;
     await this.#host.save(this.#history);
-    this.#history.added = this.#waiters.length;
+    this.#history.added = this.#next;
     if (calls.length > 0) await this.#host.add(calls, this.#history.added);
     for (const begin of steps) begin();
   }

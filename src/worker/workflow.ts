@@ -73,7 +73,7 @@ async function runUntilParked(
       return ran.value;
     }
     if (await record.park(workflowRun.pending)) return parked;
-    await loseVanished(record, history.calls.length);
+    await loseVanished(record, history);
   }
 }
 
@@ -82,9 +82,10 @@ function firstHistory(startedAt: number): History {
 }
 
 /** Nothing is pending, so every call should have an outcome; a job that somebody removed by hand has none. */
-async function loseVanished(record: WorkflowRecord, calls: number): Promise<void> {
+async function loseVanished(record: WorkflowRecord, { calls, checkpoint }: History): Promise<void> {
   const { outcomes } = await record.load();
-  const places = Array.from({ length: calls }, (_, place) => place).filter((place) => !outcomes.has(place));
+  const from = checkpoint?.place ?? 0;
+  const places = [...calls.keys()].filter((place) => place >= from && !outcomes.has(place));
   if (places.length > 0) await record.lose(places);
 }
 

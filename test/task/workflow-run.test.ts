@@ -12,6 +12,9 @@ interface Tools {
   call(name: string): Promise<unknown>;
   step(name: string, effect: () => Promise<unknown>): Promise<unknown>;
   now(): number;
+  /** What an earlier run gave to `checkpoint`. */
+  resumed: unknown;
+  checkpoint(state: unknown): void;
 }
 
 type Program = (tools: Tools) => Promise<unknown>;
@@ -66,7 +69,9 @@ class Bench {
         this.#mayCrash();
       },
     };
-    const workflowRun = new WorkflowRun(history, new Map(this.outcomes), host);
+    const from = history.checkpoint?.place ?? 0;
+    const outcomes = new Map([...this.outcomes].filter(([place]) => place >= from));
+    const workflowRun = new WorkflowRun(history, outcomes, host);
     return workflowRun.run(() =>
       program({
         call: (name) => workflowRun.call(name, (place) => [place, name]),
@@ -76,6 +81,8 @@ class Bench {
             return { value: await effect() };
           }),
         now: () => workflowRun.time,
+        resumed: workflowRun.resumed,
+        checkpoint: (state) => workflowRun.checkpoint(state),
       }),
     );
   }
@@ -200,6 +207,45 @@ test.each<[string, Program, string]>([
   });
 });
 
+test("from a checkpoint on nothing before it is done again, and the time is the same", async () => {
+  const bench = new Bench();
+  const repeated: string[][] = [];
+  const begun: number[] = [];
+  const ended = await bench.untilEnded(async ({ call, now, resumed, checkpoint }) => {
+    let { done, last } = (resumed ?? { done: 0, last: "" }) as { done: number; last: unknown };
+    const calls: string[] = [];
+    repeated.push(calls);
+    begun.push(now());
+    while (done < 5) {
+      calls.push(`${done}`);
+      last = await call(`${done}${last}`);
+      done += 1;
+      checkpoint({ done, last });
+    }
+    return last;
+  });
+  expect(ended).toEqual({ value: "<4<3<2<1<0>>>>>" });
+  expect(repeated).toEqual([["0"], ["0", "1"], ["1", "2"], ["2", "3"], ["3", "4"], ["4"]]);
+  expect(begun).toEqual([1000, 1000, 1002, 1003, 1004, 1005]);
+  expect(bench.history).toMatchObject({ calls: { length: 5 }, batches: [], checkpoint: { place: 4 } });
+});
+
+test("there is no checkpoint while a call has not ended", async () => {
+  const bench = new Bench();
+  const ended = await bench.untilEnded(
+    async ({ call, resumed, checkpoint }) => {
+      const late = call("late");
+      const first = await call("first");
+      checkpoint("too early");
+      const both = [await call(`after ${first}`), await late, resumed];
+      return both;
+    },
+    ([...places]) => places.slice(-1),
+  );
+  expect(ended).toEqual({ value: ["<after <first>>", "<late>", undefined] });
+  expect(bench.history.checkpoint).toBeUndefined();
+});
+
 test("an abort ends the run with its reason", async () => {
   const controller = new AbortController();
   const running = new Bench().run(() => new Promise(() => {}), controller.signal);
@@ -256,6 +302,42 @@ test("any program comes to the same end, however its runs crash and its calls en
       stormy.crash = () => next() < 20;
       const ended = await stormy.untilEnded(program, (places) => places.filter(() => next() < 40));
       // Which of several failures is met first is a matter of which call ends first.
+      if ("thrown" in expected) expect(ended).toHaveProperty("thrown");
+      else expect(ended).toEqual(expected);
+      expect(stormy.conflicts).toEqual([]);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("a sequence with checkpoints comes to what it comes to without, however its runs crash", async () => {
+  const parts = fc.array(fc.record({ node, kept: fc.boolean() }), {
+    minLength: 1,
+    maxLength: 5,
+    size: "max",
+  });
+  await fc.assert(
+    fc.asyncProperty(parts, fc.infiniteStream(fc.nat(99)), async (all, chance) => {
+      const plain: Node = { kind: "sequence", nodes: all.map((part) => part.node) };
+      const expected = await new Bench().untilEnded((tools) => interpret(plain, tools, "start"));
+      const stormy = new Bench();
+      const next = () => chance.next().value ?? 0;
+      stormy.crash = () => next() < 20;
+      const ended = await stormy.untilEnded(
+        async (tools) => {
+          let { done, last } = (tools.resumed ?? { done: 0, last: "start" }) as {
+            done: number;
+            last: string;
+          };
+          for (const part of all.slice(done)) {
+            last = await interpret(part.node, tools, last);
+            done += 1;
+            if (part.kept) tools.checkpoint({ done, last });
+          }
+          return last;
+        },
+        (places) => places.filter(() => next() < 40),
+      );
       if ("thrown" in expected) expect(ended).toHaveProperty("thrown");
       else expect(ended).toEqual(expected);
       expect(stormy.conflicts).toEqual([]);

@@ -2,6 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import * as z from "zod";
 import { type Client, chain, chord, chunks, group, map, signature } from "#client";
 import { createCatalogue, defineTask, defineWorkflow, type TasksOf } from "#task";
+import { jobFields } from "../../src/queue/keys.ts";
+import type { History } from "../../src/task/workflow-run.ts";
 import { add, echo } from "../support/catalogue.ts";
 import { callerSides } from "../support/sides.ts";
 import { eventually, type World } from "../support/world.ts";
@@ -24,6 +26,13 @@ const report = defineTask({
   output: z.looseObject({}),
   run: async (input) => input,
 });
+const more = defineTask({
+  name: "test.more",
+  queue: "default",
+  input: z.number(),
+  output: z.number(),
+  run: async (number) => number + 1,
+});
 const lone = defineWorkflow({
   name: "test.lone",
   queue: "default",
@@ -38,7 +47,7 @@ const nothing = defineTask({
   output: z.string(),
   run: async () => "nothing",
 });
-const catalogue = createCatalogue([add, echo, sum, report, lone, nothing]);
+const catalogue = createCatalogue([add, echo, sum, more, report, lone, nothing]);
 
 describe.each(callerSides)("over %s", (_side, { createWorld }) => {
   let world: World;
@@ -77,6 +86,31 @@ describe.each(callerSides)("over %s", (_side, { createWorld }) => {
       { text: "hello", attempt: 1 },
       { title: "report", body: { text: "hello", attempt: 1 } },
     ]);
+  });
+
+  test("a chain goes on where it was: what is kept to repeat does not grow, and its tree has all calls", async () => {
+    const next = signature(more);
+    const twelve = [signature(more, 0), ...Array.from({ length: 11 }, () => next)];
+    const job = await client.start(chain(...twelve, group([next, next]), signature(sum)));
+    expect(await job.result(timeout)).toBe(26);
+    const { broker } = world;
+    const text = await broker.redis.hget(broker.keys.job("default", job.id), jobFields.history);
+    const history = JSON.parse(text ?? "") as History;
+    expect(history).toMatchObject({ calls: { length: 15 }, batches: [], checkpoint: { place: 14 } });
+    expect((await client.workflow(job.id)).calls.map(({ state }) => state)).toEqual(
+      Array(15).fill("completed"),
+    );
+  });
+
+  test("a chain's large results are not kept twice", async () => {
+    const text = "x".repeat(20_000);
+    const job = await client.start(
+      chain(signature(echo, { text }), signature(report), signature(report), signature(report), plus(2)),
+    );
+    expect(await job.result(timeout)).toBe(2);
+    const { broker } = world;
+    const size = await broker.redis.hstrlen(broker.keys.job("default", job.id), jobFields.history);
+    expect(size).toBeLessThan(1000);
   });
 
   test("a group's results come in order, however its calls end", async () => {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import * as fc from "fast-check";
+import type { Catalogue } from "#task";
 import type { JobState } from "../../src/core/states.ts";
 import { type Broker, openBroker } from "../../src/queue/broker.ts";
 import { sweepParkedWorkflows } from "../../src/queue/parked-workflows.ts";
@@ -55,22 +56,44 @@ const id = "trial";
 /** Milliseconds without an end after which the sweeper is sent, and after which the workflow counts as lost. */
 const patience = { sweep: 1500, end: 20_000 };
 
+/** A workflow that is tried. */
+export interface Subject {
+  /** The name of its task. */
+  task: string;
+  input: unknown;
+  /** What the workers run; `alive` throws once a worker is dead. */
+  catalogueOf(alive: () => void): Catalogue;
+  /** What is wrong with how it ended. */
+  compare(broker: Broker, trial: Trial): Promise<TrialFault[]>;
+}
+
 /** Runs a program with one worker after another, each of which dies at its command, and a last one that does not. */
-export async function tryProgram(
-  program: Node,
+export function tryProgram(program: Node, crashes: readonly Death[], world: TrialWorld): Promise<Trial> {
+  const seen = new Map<string, Set<string>>();
+  const executions = new Map<string, number>();
+  const subject: Subject = {
+    task: programName,
+    input: { node: program, path: "0", before: "start" },
+    catalogueOf: noting({ seen, executions }),
+    compare: (broker, trial) => compare(broker, expectedOf(program), { seen, executions, ...trial }),
+  };
+  return tryWorkflow(subject, crashes, world);
+}
+
+/** The same of any workflow. */
+export async function tryWorkflow(
+  { task, input, catalogueOf, compare }: Subject,
   crashes: readonly Death[],
   { redis, prefix }: TrialWorld,
 ): Promise<Trial> {
   const broker = await openBroker({ redis: { url: redis, prefix } });
-  const seen = new Map<string, Set<string>>();
-  const executions = new Map<string, number>();
   const trial: Trial = { faults: [], crashes: 0, commands: [], swept: 0 };
   const burials: Promise<void>[] = [];
   try {
-    const target = { name: programName, queue, retry: { attempts: 1 } };
-    await addJobs(broker, [prepareJob(target, { node: program, path: "0", before: "start" }, { id })]);
+    const target = { name: task, queue, retry: { attempts: 1 } };
+    await addJobs(broker, [prepareJob(target, input, { id })]);
     for (const crash of [...crashes, undefined]) {
-      const life = await startLife({ redis, prefix }, crash, noting({ seen, executions }));
+      const life = await startLife({ redis, prefix }, crash, catalogueOf);
       try {
         await untilOver(broker, life.proxy, trial);
       } finally {
@@ -81,14 +104,14 @@ export async function tryProgram(
       if (!life.proxy.crashing.aborted) break;
       await life.proxy.crashed;
       if (crash?.late) {
-        const other = await startLife({ redis, prefix }, undefined, noting({ seen, executions }));
+        const other = await startLife({ redis, prefix }, undefined, catalogueOf);
         await untilOthersDone(broker);
         await other.end();
       }
       await letLocksRunOut(broker);
     }
     trial.state = (await readSnapshot(broker, queue, id)).state;
-    trial.faults.push(...(await compare(broker, expectedOf(program), { seen, executions, ...trial })));
+    trial.faults.push(...(await compare(broker, trial)));
   } catch (error) {
     trial.faults.push({ what: "lost", text: String(error) });
   } finally {
