@@ -8,6 +8,7 @@ import type { Shard } from "./broker.ts";
 import { letThrough } from "./cancellation.ts";
 import { clockedBackend } from "./clocked-backend.ts";
 import { end, handBackUnstarted, retryDelay } from "./endings.ts";
+import { type ErrorRecords, failTogether } from "./failures.ts";
 import { finishTogether } from "./finishes.ts";
 import { BullJob, type GivenUpJob, type Held, type HeldJob, type HeldJobOptions } from "./held-job.ts";
 import { jobFields } from "./keys.ts";
@@ -75,6 +76,7 @@ const cancellationCheckInterval = 2000;
 export function createConsumer(options: ConsumerOptions): Consumer {
   const { broker, queue } = options;
   const held: Held = new Map();
+  const errors: ErrorRecords = new Map();
   /** The jobs put aside for another attempt since the last look for cancellations. */
   let retried: string[] = [];
   let worker: TolerantWorker | undefined;
@@ -110,7 +112,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       if (outcome.type === "retry") retried.push(id);
       // It began nothing here. Its turn may come while it is still being put aside, and it must not be kept waiting then.
       if (outcome.type === "postponed") held.delete(id);
-      return outcome.type === "completed" ? outcome.output : await end(options, job, token, outcome);
+      if (outcome.type === "completed") return outcome.output;
+      return await end({ broker, queue, errors }, job, token, outcome);
     } finally {
       // A workflow that was parked may be held again by now.
       if (held.get(id) === delivery) held.delete(id);
@@ -174,7 +177,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
             lockDuration: options.lockDuration,
             keep: keep(options.retention.result),
           },
-          tolerantBackend(clockedBackend(options.clock)),
+          failTogether(errors, tolerantBackend(clockedBackend(options.clock))),
         ),
       );
       if (paused) await worker.pause(true);

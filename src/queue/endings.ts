@@ -4,13 +4,14 @@ import type { Call } from "../task/codec.ts";
 import type { RetryPolicy } from "../task/definition.ts";
 import type { Outcome } from "../task/execute.ts";
 import type { Broker } from "./broker.ts";
-import { setHeld } from "./held-field.ts";
-import { jobFields } from "./keys.ts";
+import type { ErrorRecords } from "./failures.ts";
 
 /** The queue whose jobs end. */
 interface Queue {
   broker: Broker;
   queue: string;
+  /** Takes what BullMQ is to write with a failure. */
+  errors: ErrorRecords;
 }
 
 /** Turns an outcome that is no result into what BullMQ understands. */
@@ -34,7 +35,7 @@ export async function end(
     if (error.code === "WORKER_STOPPING") await job.moveToWait(token);
     throw new WaitingError();
   }
-  await setHeld(queue, job.id ?? "", token, jobFields.error, JSON.stringify(error.toRecord()));
+  queue.errors.set(job.id ?? "", JSON.stringify(error.toRecord()));
   const reason = `${error.code}: ${error.message}`;
   const thrown =
     outcome.type === "retry" ? new RetryError(reason, outcome.delay) : new UnrecoverableError(reason);
@@ -44,7 +45,7 @@ export async function end(
 
 /** Puts a job back that was taken but not begun. */
 export async function handBackUnstarted(
-  { broker, queue }: Queue,
+  { broker, queue }: Omit<Queue, "errors">,
   job: Job,
   token: string,
   move: () => Promise<unknown>,

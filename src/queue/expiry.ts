@@ -1,9 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { Job, UnrecoverableError } from "bullmq";
+import { Job } from "bullmq";
 import { LovageError } from "../core/errors.ts";
 import { decodeCall } from "../task/codec.ts";
 import type { Shard } from "./broker.ts";
-import { setHeld } from "./held-field.ts";
 import { noteExpired } from "./history.ts";
 import { jobFields } from "./keys.ts";
 import { redisNow } from "./schedules.ts";
@@ -86,8 +85,11 @@ async function expire(broker: Shard, queue: string, id: string, now: number): Pr
   const lists = ["wait", "prioritized", "active"].map((name) => keys.of(queue, name));
   if ((await redis.lovageTakeUnstarted(key, keys.lock(queue, id), ...lists, id, token, hold)) !== 1)
     return undefined;
-  await setHeld({ broker, queue }, id, token, jobFields.error, JSON.stringify(error.toRecord()));
-  await job.moveToFailed(new UnrecoverableError(`${error.code}: ${error.message}`), token, false);
+  const reason = `${error.code}: ${error.message}`;
+  const fields = { failedReason: reason, [jobFields.error]: JSON.stringify(error.toRecord()) };
+  await broker
+    .queue(queue)
+    .backend.moveToFailed(job, reason, job.opts.removeOnFail ?? false, token, false, fields);
   return job.name;
 }
 

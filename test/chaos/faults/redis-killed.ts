@@ -1,12 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { eventually } from "../../support/eventually.ts";
+import { allowLastMoments } from "../accounts.ts";
 import type { Books } from "../books.ts";
 import type { Fault, Round } from "../fault.ts";
 import { openDisk } from "../power.ts";
 import { openWorld } from "../world.ts";
-
-/** What `appendfsync everysec` may lose: Redis begins a sync each second, and lets a slow one take as long again. */
-const lastMoments = 2000;
 
 /** Redis dies and comes back with what its disk has; workers and callers go on by themselves. */
 export const redisKilled: Fault = {
@@ -52,15 +50,8 @@ async function killRedis(round: Round, confirm: "disk" | undefined): Promise<Boo
     const before = load.acknowledged();
     await eventually("calls are acknowledged again", () => load.acknowledged() > before + 30, 60_000);
     const accounts = await world.settle();
-    const late = ({ at }: { at: number }) =>
-      deaths.some((death) => at > death - lastMoments && at < death + 500);
-    const lostOfLastSecond = confirm === "disk" ? 0 : accounts.gone.filter(late).length;
-    const { gone: _gone, ...books } = accounts;
-    return {
-      ...books,
-      lost: books.lost - lostOfLastSecond,
-      notes: { ...books.notes, how: disk.how, kills, ...(confirm === undefined && { lostOfLastSecond }) },
-    };
+    const books = confirm === "disk" ? accounts : allowLastMoments(accounts, deaths);
+    return { ...books, notes: { ...books.notes, how: disk.how, kills } };
   } finally {
     await world.close();
     await disk.remove();
