@@ -123,7 +123,8 @@ async function runAll(
       dataset: "narrow.parquet",
       target: "label",
       space: { max_depth: [2, 3, 4], learning_rate: [0.1, 0.3, 0.5] },
-      rounds: 10,
+      // Ray fills one node before it takes the next, so trials that are over at once would all run on the first.
+      rounds: 400,
     },
     async ({ nodes, bestParams, bestScore, trials, failed }) => ({
       nodes,
