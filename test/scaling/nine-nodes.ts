@@ -26,17 +26,17 @@ interface Spread {
 const nineNodes = [3, 3, 3, 3, 3, 3, 3, 2, 2] as const;
 const oneNode = [2] as const;
 
-/** Rows to train on and to predict: in all so many cells that the training asks for nine workers; in a quick run for three. */
-const rows = { normal: 600_000, quick: 200_000 };
+/** Rows to train on and to predict: so many cells that the training asks for nine workers. */
+const rows = 600_000;
 
 /** How far apart the accuracies may be: of workers that share a training's rows each sees its own quantiles first. */
 const nearEnough = 0.01;
 
 const root = resolve(import.meta.dirname, "../..");
 
-async function makeDatasets(folder: string, count: number): Promise<void> {
+async function makeDatasets(folder: string): Promise<void> {
   const script = join(import.meta.dirname, "make_datasets.py");
-  await promisify(execFile)(join(root, ".venv/bin/python"), [script, folder, String(count)]);
+  await promisify(execFile)(join(root, ".venv/bin/python"), [script, folder, String(rows)]);
 }
 
 /**
@@ -194,13 +194,13 @@ function renderSpreads(spreads: readonly Spread[]): string {
 /** Prints tables, or with `--json` one document: each task's nodes and seconds, and what is not as it should be. */
 async function main(): Promise<void> {
   const flag = { type: "boolean", default: false } as const;
-  const { values } = parseArgs({ options: { compare: flag, quick: flag, json: flag } });
+  const { values } = parseArgs({ options: { compare: flag, json: flag } });
   const folder = await mkdtemp(join(tmpdir(), "nine-data-"));
   const say = (text: string) => process.stderr.write(`${text}\n`);
   const show = (text: string) => (values.json ? say(text) : process.stdout.write(`${text}\n`));
   try {
     say("making the datasets");
-    await makeDatasets(folder, values.quick ? rows.quick : rows.normal);
+    await makeDatasets(folder);
     const nine = await spreadOver(nineNodes, folder, say);
     show(renderSpreads(nine));
     const faults = nine
