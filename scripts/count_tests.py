@@ -16,6 +16,7 @@ def count_document(report: str) -> tuple[int, int, int]:
         with open(report) as file:
             document = json.load(file)
     except ValueError:
+        print(f"failed: {report} is not whole")
         return 0, 1, 0
     faults = document["faults"]
     measured = document.get("shapes", document.get("tasks"))
