@@ -19,22 +19,27 @@ export function failTogether(
     const delay = backend.moveToDelayed.bind(backend);
     const retry = backend.retryJob.bind(backend);
 
-    function withError<Fields extends object>(id: string, fields: Fields | undefined): Fields | undefined {
+    function withError<Fields extends object | undefined>(id: string, fields: Fields): Fields {
       const record = errors.get(id);
       errors.delete(id);
       return fields === undefined || record === undefined ? fields : { ...fields, [jobFields.error]: record };
     }
 
+    /** Only who fails a job has fields to update. */
+    function inOptions<Options extends { fieldsToUpdate?: Record<string, unknown> }>(
+      id: string,
+      options: Options,
+    ): Options {
+      const { fieldsToUpdate } = options;
+      return fieldsToUpdate ? { ...options, fieldsToUpdate: withError(id, fieldsToUpdate) } : options;
+    }
+
     backend.moveToFailed = (job, reason, remove, token, fetchNext, fields) =>
       fail(job, reason, remove, token, fetchNext, withError(job.id ?? "", fields));
-    backend.moveToDelayed = (id, at, milliseconds, token, { fieldsToUpdate, ...rest } = {}) => {
-      const fields = withError(id, fieldsToUpdate);
-      return delay(id, at, milliseconds, token, { ...rest, ...(fields && { fieldsToUpdate: fields }) });
-    };
-    backend.retryJob = (id, lifo, token, { fieldsToUpdate, ...rest } = {}) => {
-      const fields = withError(id, fieldsToUpdate);
-      return retry(id, lifo, token, { ...rest, ...(fields && { fieldsToUpdate: fields }) });
-    };
+    backend.moveToDelayed = (id, at, milliseconds, token, moveOptions = {}) =>
+      delay(id, at, milliseconds, token, inOptions(id, moveOptions));
+    backend.retryJob = (id, lifo, token, moveOptions = {}) =>
+      retry(id, lifo, token, inOptions(id, moveOptions));
     return backend;
   };
 }

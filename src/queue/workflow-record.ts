@@ -3,7 +3,7 @@ import { type ErrorRecord, LovageError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import { canvasName } from "../task/canvas.ts";
 import { queueNames } from "../task/definition.ts";
-import { type CallOutcome, type History, stepMark } from "../task/workflow-run.ts";
+import { type CallOutcome, type History, placesOf, stepMark } from "../task/workflow-run.ts";
 import type { Broker } from "./broker.ts";
 import { callId } from "./call-id.ts";
 import { cancelJob } from "./cancellation.ts";
@@ -95,8 +95,11 @@ export function createWorkflowRecord(broker: Broker, held: HeldWorkflow): Workfl
   }
 
   /** The outcomes of those of the calls that are steps and have ended. */
-  async function readSteps(history: History | undefined): Promise<Map<number, CallOutcome>> {
-    const places = placesOf(history).filter((place) => history?.calls[place]?.startsWith(stepMark));
+  async function readSteps(
+    all: readonly number[],
+    calls: History["calls"] = [],
+  ): Promise<Map<number, CallOutcome>> {
+    const places = all.filter((place) => calls[place]?.startsWith(stepMark));
     if (places.length === 0) return new Map();
     const texts = await redis.hmget(key, ...places.map((place) => `${jobFields.step}${place}`));
     const found = new Map<number, CallOutcome>();
@@ -137,7 +140,7 @@ export function createWorkflowRecord(broker: Broker, held: HeldWorkflow): Workfl
         });
       if (history !== undefined) history.added = Number(added ?? 0);
       const outcomes = new Map<number, CallOutcome>();
-      const places = placesOf(history);
+      const places = history === undefined ? [] : placesOf(history);
       const placeOf = new Map(places.map((place) => [callId(keys, id, place), place]));
       const processed = early ?? (await readProcessed(places));
       const put = (child: string, outcome: CallOutcome) => {
@@ -146,7 +149,7 @@ export function createWorkflowRecord(broker: Broker, held: HeldWorkflow): Workfl
       };
       for (const [child, value] of Object.entries(processed)) put(child, { value: parseJson(value) });
       for (const [child, error] of await readErrors(failed)) put(child, { error });
-      for (const [place, outcome] of await readSteps(history)) outcomes.set(place, outcome);
+      for (const [place, outcome] of await readSteps(places, history?.calls)) outcomes.set(place, outcome);
       return { history, outcomes };
     },
     async save(history) {
@@ -200,12 +203,6 @@ export function createWorkflowRecord(broker: Broker, held: HeldWorkflow): Workfl
       }
     },
   };
-}
-
-/** The places of the calls that a run is about. */
-function placesOf(history: History | undefined): number[] {
-  const from = history?.checkpoint?.place ?? 0;
-  return Array.from({ length: (history?.calls.length ?? 0) - from }, (_, index) => from + index);
 }
 
 /** BullMQ keeps the reason only: "CODE: message". */

@@ -29,6 +29,12 @@ export interface Checkpoint {
   state: unknown;
 }
 
+/** The places of the calls that a run is about: those since the checkpoint. */
+export function placesOf({ calls, checkpoint }: History): number[] {
+  const from = checkpoint?.place ?? 0;
+  return Array.from({ length: calls.length - from }, (_, index) => from + index);
+}
+
 /** One thing that a function waits for. */
 interface Waiter {
   fingerprint: string;

@@ -14,7 +14,7 @@ import type { EnqueueGate } from "../task/enqueue-hooks.ts";
 import { type Attempt, parked } from "../task/execute.ts";
 import { workflowFunctionOf } from "../task/workflow.ts";
 import { createWorkflowContext, type WorkflowHost } from "../task/workflow-context.ts";
-import { type History, WorkflowRun, type WorkflowRunHost } from "../task/workflow-run.ts";
+import { type History, placesOf, WorkflowRun, type WorkflowRunHost } from "../task/workflow-run.ts";
 import { sendOutgoing } from "./outgoing.ts";
 
 /** What the calls of workflows need. */
@@ -82,10 +82,9 @@ function firstHistory(startedAt: number): History {
 }
 
 /** Nothing is pending, so every call should have an outcome; a job that somebody removed by hand has none. */
-async function loseVanished(record: WorkflowRecord, { calls, checkpoint }: History): Promise<void> {
+async function loseVanished(record: WorkflowRecord, history: History): Promise<void> {
   const { outcomes } = await record.load();
-  const from = checkpoint?.place ?? 0;
-  const places = [...calls.keys()].filter((place) => place >= from && !outcomes.has(place));
+  const places = placesOf(history).filter((place) => !outcomes.has(place));
   if (places.length > 0) await record.lose(places);
 }
 

@@ -1,7 +1,7 @@
 """Makes what the tasks work on in the test of nine nodes: `wide.parquet` to train on and predict, `narrow.parquet` to
-search on, `large.csv` to convert, which has twice the rows. The same files each time.
+search on, `large.csv` to convert. The same files each time.
 
-    python make_datasets.py FOLDER ROWS
+    python make_datasets.py FOLDER
 """
 
 from __future__ import annotations
@@ -14,22 +14,25 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+WIDE_ROWS = 600_000
 FEATURES = 30
+"""So many cells that the training asks for nine workers."""
+
+CSV_ROWS = 1_200_000
 
 
-def main(folder: Path, count: int) -> None:
+def main(folder: Path) -> None:
     random = np.random.default_rng(7)
-    wide = _table(random, count)
-    csv_rows = 2 * count
+    wide = _table(random, WIDE_ROWS)
     # Row groups of a few megabytes: pieces that many nodes can read at once.
     pq.write_table(wide, folder / "wide.parquet", row_group_size=20_000)
     pq.write_table(wide.slice(0, 20_000).select(["f0", "f1", "f2", "f3", "label"]), folder / "narrow.parquet")
     rows = pa.table(
         {
-            "id": np.arange(csv_rows),
-            "group": random.integers(0, 50, csv_rows),
-            "amount": np.round(random.gamma(2, 50, csv_rows), 2),
-            "note": np.char.add("order ", random.integers(0, 100_000, csv_rows).astype(str)),
+            "id": np.arange(CSV_ROWS),
+            "group": random.integers(0, 50, CSV_ROWS),
+            "amount": np.round(random.gamma(2, 50, CSV_ROWS), 2),
+            "note": np.char.add("order ", random.integers(0, 100_000, CSV_ROWS).astype(str)),
         }
     )
     pa.csv.write_csv(rows, folder / "large.csv")
@@ -43,4 +46,4 @@ def _table(random: np.random.Generator, rows: int) -> pa.Table:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]))

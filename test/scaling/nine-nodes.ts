@@ -26,9 +26,6 @@ interface Spread {
 const nineNodes = [3, 3, 3, 3, 3, 3, 3, 2, 2] as const;
 const oneNode = [2] as const;
 
-/** Rows to train on and to predict: so many cells that the training asks for nine workers. */
-const rows = 600_000;
-
 /** How far apart the accuracies may be: of workers that share a training's rows each sees its own quantiles first. */
 const nearEnough = 0.01;
 
@@ -36,7 +33,7 @@ const root = resolve(import.meta.dirname, "../..");
 
 async function makeDatasets(folder: string): Promise<void> {
   const script = join(import.meta.dirname, "make_datasets.py");
-  await promisify(execFile)(join(root, ".venv/bin/python"), [script, folder, String(rows)]);
+  await promisify(execFile)(join(root, ".venv/bin/python"), [script, folder]);
 }
 
 /**
